@@ -1,0 +1,3 @@
+// Package conntrack is the connection table: entries, templates, timers and the
+// protocol state machines.
+package conntrack

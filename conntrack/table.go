@@ -1,0 +1,4 @@
+package conntrack
+
+// Table is the connection table.
+type Table struct{}

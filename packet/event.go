@@ -1,0 +1,22 @@
+package packet
+
+// Event is one decision about a packet. Each package declares the events it
+// emits as small structs; internal/trace renders them.
+type Event interface {
+	// Reason names the decision, stably and in a word: the same name counts it
+	// in the statistics.
+	Reason() string
+	// Func is the kernel function that decides so.
+	Func() string
+}
+
+// Listener gets the events of a packet's way, in order. The packet's data is as
+// it is at that moment and must not be changed or kept. With no listener a
+// decision costs one branch:
+//
+//	if p.Listener != nil {
+//		p.Listener.Event(p, Found{Conn: c})
+//	}
+type Listener interface {
+	Event(p *Packet, e Event)
+}
