@@ -1,0 +1,35 @@
+package control
+
+import (
+	"time"
+
+	"goipvs/hooks"
+	"goipvs/sched"
+)
+
+// Backend is the director that an Engine acts on. *hooks.Director is one, and
+// its documentation says what the methods do.
+type Backend interface {
+	AddService(sched.ServiceConfig) error
+	EditService(sched.ServiceConfig) error
+	DelService(sched.ServiceKey) error
+	Flush()
+	AddDest(sched.ServiceKey, sched.DestConfig) error
+	EditDest(sched.ServiceKey, sched.DestConfig) error
+	DelDest(sched.ServiceKey, sched.DestKey) error
+	Zero(sched.ServiceKey) error
+	ZeroAll()
+	View(func(*sched.Table))
+	Timeouts() (tcp, fin, udp time.Duration)
+	SetTimeouts(tcp, fin, udp time.Duration) error
+	Conns(func(*hooks.ConnInfo) bool)
+	Setting(name string) (string, error)
+	SetSetting(name, value string) error
+}
+
+// totaler is a Backend that counts everything together, too, as
+// /proc/net/ip_vs_stats shows it. Without it the total is that of the services
+// there are.
+type totaler interface {
+	Totals() (total, rate sched.Counters)
+}
