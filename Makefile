@@ -1,0 +1,53 @@
+# goipvs needs Go 1.26 and nothing else. `make` builds bin/goipvs.
+
+GO        ?= go
+FUZZTIME  ?= 30s
+BENCH     ?= .
+PKG       ?= ./...
+
+# The analysers, fetched and built by the go command at these versions.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ERRCHECK    = github.com/kisielk/errcheck@v1.30.0
+INEFFASSIGN = github.com/gordonklaus/ineffassign@v0.2.0
+MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
+
+.PHONY: build run test lint race bench fuzz oracle clean
+
+build: ## the binary, static
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/goipvs ./cmd/goipvs
+
+run: build ## see it work: hosts in network namespaces, real traffic
+	bin/goipvs lab
+
+test: lint ## what CI runs; as root it includes the end-to-end tests
+	$(GO) test -timeout 14m $(PKG)
+
+lint: ## formatting and static analysis
+	@files=$$(gofmt -l cmd conntrack hooks internal packet sched xmit); \
+		if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) fix -diff ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(ERRCHECK) -exclude .errcheck ./...
+	$(GO) run $(INEFFASSIGN) ./...
+	git ls-files '*.go' '*.md' Makefile | xargs $(GO) run $(MISSPELL) -error
+
+race: ## the tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(PKG)
+
+bench: ## benchmarks; BENCH and PKG choose
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+
+fuzz: ## every fuzz target, FUZZTIME each, one after the other
+	@for pkg in $$($(GO) list $(PKG)); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "== $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+oracle: ## record the cases anew from a real kernel and compare: make oracle ORACLE=dir [CASES="nat-* dr-*"]
+	@GO="$(GO)" ORACLE="$(ORACLE)" CASES="$(CASES)" ./.ci/oracle
+
+clean:
+	rm -rf bin out
