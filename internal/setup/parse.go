@@ -30,8 +30,8 @@ func ParseTimeline(file string, r io.Reader) ([]Line, error) {
 	return lines(file, r, func(w *words) Line {
 		w.one("at")
 		at := w.seconds()
-		if at < last {
-			w.fail(fmt.Errorf("out of order, before %v:", last), w.list[w.at-1])
+		if w.err == nil && at < last {
+			w.fail(ErrOrder, w.list[w.at-1])
 		}
 		last = at
 		return Line{At: at, Command: command(w)}
@@ -76,7 +76,10 @@ func lines(file string, r io.Reader, parse func(*words) Line) ([]Line, error) {
 				w.fail(ErrShell, x)
 			}
 		}
-		l := parse(w)
+		var l Line
+		if w.err == nil {
+			l = parse(w)
+		}
 		if w.err != nil {
 			return nil, &Error{pos, w.word, w.err}
 		}
