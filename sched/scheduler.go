@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -42,19 +43,83 @@ type Scheduler interface {
 	UpdateDest(s *Service, d *Dest)
 }
 
+// finisher is a Scheduler that holds servers, to be released when the service
+// gets another scheduler or is deleted. A single deleted server stays held.
+type finisher interface {
+	finish()
+}
+
+// stateless are the methods of a Scheduler that doesn't care for changes.
+type stateless struct{}
+
+func (stateless) AddDest(*Service, *Dest)    {}
+func (stateless) DelDest(*Service, *Dest)    {}
+func (stateless) UpdateDest(*Service, *Dest) {}
+
 // New makes a scheduler for a service, whose servers, if any, are linked
 // already. It fails with ErrInvalid where the kernel does.
 type New func(s *Service) (Scheduler, error)
 
-// schedulers by name; filled by the init functions of this package's files.
-var schedulers = map[string]New{}
+// schedulers by name.
+var schedulers = map[string]New{
+	"dh":    newDH,
+	"fo":    newFO,
+	"lblc":  newLBLC,
+	"lblcr": newLBLCR,
+	"lc":    newLC,
+	"mh":    newMH,
+	"nq":    newNQ,
+	"ovf":   newOVF,
+	"rr":    newRR,
+	"sed":   newSED,
+	"sh":    newSH,
+	"twos":  newTwos,
+	"wlc":   newWLC,
+	"wrr":   newWRR,
+}
+
+// noScheduler is the name that stands for none.
+const noScheduler = "none"
 
 // Schedulers returns the names of all schedulers, sorted.
-func Schedulers() []string {
-	names := make([]string, 0, len(schedulers))
-	for n := range schedulers {
-		names = append(names, n)
+func Schedulers() []string { return slices.Sorted(maps.Keys(schedulers)) }
+
+// hasScheduler reports whether a service may have a scheduler of that name.
+func (t *Table) hasScheduler(name string) bool {
+	if name == noScheduler {
+		return true
 	}
-	slices.Sort(names)
-	return names
+	_, ok := schedulers[name]
+	return ok && (name != "twos" || t.Twos)
+}
+
+// bind gives the service, which has none, the scheduler with that name, which
+// exists.
+//
+// Kernel: ip_vs_sched.c, ip_vs_bind_scheduler (6.1).
+func (s *Service) bind(name string) error {
+	if name == noScheduler {
+		return nil
+	}
+	x, err := schedulers[name](s)
+	if err != nil {
+		return err
+	}
+	s.sched = x
+	s.table.arm(s, x)
+	return nil
+}
+
+// unbind takes the scheduler from the service, if it has one.
+//
+// Kernel: ip_vs_sched.c, ip_vs_unbind_scheduler (6.1).
+func (s *Service) unbind() {
+	if s.sched == nil {
+		return
+	}
+	s.table.disarm(s)
+	if f, ok := s.sched.(finisher); ok {
+		f.finish()
+	}
+	s.sched = nil
 }

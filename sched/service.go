@@ -2,9 +2,6 @@ package sched
 
 import (
 	"sync"
-	"sync/atomic"
-
-	"goipvs/packet"
 )
 
 // Service is a virtual service. Its configuration changes only while no packet
@@ -18,6 +15,7 @@ type Service struct {
 	table *Table
 	mu    sync.Mutex // the scheduler's state
 	sched Scheduler  // nil: none
+	req   Request    // what is being scheduled
 	head  Dest       // list of servers, newest first; only the links are used
 	n     int
 }
@@ -40,6 +38,54 @@ func (s *Service) NumDests() int { return s.n }
 // Table returns the table that the service is or was in.
 func (s *Service) Table() *Table { return s.table }
 
+// Dest returns the server with a key, nil if there is none.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_lookup_dest (6.1).
+func (s *Service) Dest(k DestKey) *Dest {
+	for d := s.First(); d != nil; d = s.Next(d) {
+		if d.DestKey == k {
+			return d
+		}
+	}
+	return nil
+}
+
+// Schedule chooses a server for a new connection, nil if there is none. Safe
+// for concurrent use. With a listener on the packet, it gets a Chosen.
+func (s *Service) Schedule(r *Request) *Dest {
+	if s.sched == nil {
+		if p := r.Packet; p != nil && p.Listener != nil {
+			p.Listener.Event(p, s.chosen(r, nil))
+		}
+		return nil
+	}
+	s.mu.Lock()
+	// A copy, for what is handed to an interface would move to the heap in
+	// each caller.
+	s.req = *r
+	d := s.sched.Schedule(s, &s.req)
+	p := s.req.Packet
+	s.req.Packet = nil
+	if p == nil || p.Listener == nil {
+		s.mu.Unlock()
+		return d
+	}
+	e := s.chosen(&s.req, d)
+	s.mu.Unlock()
+	p.Listener.Event(p, e)
+	return d
+}
+
+// Zero sets the counters of the service and its servers to zero.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_zero_service (6.1).
+func (s *Service) Zero() {
+	for d := s.First(); d != nil; d = s.Next(d) {
+		d.Stats.Zero()
+	}
+	s.Stats.Zero()
+}
+
 func (s *Service) wrap(d *Dest) *Dest {
 	if d == &s.head {
 		return nil
@@ -47,57 +93,15 @@ func (s *Service) wrap(d *Dest) *Dest {
 	return d
 }
 
-// Schedule chooses a server for a new connection, nil if there is none. Safe
-// for concurrent use.
-func (s *Service) Schedule(r *Request) *Dest {
-	if s.sched == nil {
-		return nil
-	}
-	s.mu.Lock()
-	d := s.sched.Schedule(s, r)
-	s.mu.Unlock()
-	return d
+// link makes d the newest server.
+func (s *Service) link(d *Dest) {
+	d.prev, d.next = &s.head, s.head.next
+	d.prev.next, d.next.prev = d, d
+	s.n++
 }
 
-// Dest is a real server of one service. Counters may be read and changed at any
-// time; the configuration changes only while no packet is handled.
-//
-// Kernel: include/net/ip_vs.h, struct ip_vs_dest (6.1).
-type Dest struct {
-	DestConfig
-	LastWeight int32 // the last weight that was not 0
-	Protocol   uint8 // of the service it belongs or belonged to,
-	VAddr      packet.Addr
-	VPort      uint16
-	VFWMark    uint32
-	Stats      Stats
-
-	ID        uint32 // its number in Table.Dest; connections name it so
-	Available bool   // false: deleted, kept only for its connections
-
-	Active  atomic.Int32 // connections in an active state,
-	Total   atomic.Int32 // in any state,
-	Persist atomic.Int32 // persistence templates
-
-	// Route is the transmitters' cache, theirs alone (Kernel: dest->dest_dst).
-	// It is dropped whenever the configuration changes.
-	Route atomic.Pointer[packet.Route]
-
-	svc        *Service
-	next, prev *Dest
-	overload   atomic.Bool
-	lower      int32 // the effective lower threshold
-	refs       atomic.Int32
-	hashedReal bool
-	idleSince  int64 // in the trash: when it was first seen without connections; 0: not yet
+// unlink takes d out of the list; d itself still points where it did.
+func (s *Service) unlink(d *Dest) {
+	d.prev.next, d.next.prev = d.next, d.prev
+	s.n--
 }
-
-// Service returns the service that the server belongs or belonged to.
-func (d *Dest) Service() *Service { return d.svc }
-
-// InactiveConns returns the connections that are in no active state.
-func (d *Dest) InactiveConns() int32 { return d.Total.Load() - d.Active.Load() }
-
-// Overloaded reports whether the server takes no new connections because of its
-// upper threshold.
-func (d *Dest) Overloaded() bool { return d.overload.Load() }

@@ -1,24 +1,128 @@
 package sched
 
+import (
+	"sync"
+	"sync/atomic"
+)
+
 // Counters are what was counted, or rates thereof per second.
 type Counters struct {
 	Conns, InPkts, OutPkts, InBytes, OutBytes uint64
 }
 
-// Stats are the counters of a service, a server or all.
+// each calls f for each figure of c with its fellow of o.
+func (c *Counters) each(o *Counters, f func(a, b *uint64)) {
+	f(&c.Conns, &o.Conns)
+	f(&c.InPkts, &o.InPkts)
+	f(&c.OutPkts, &o.OutPkts)
+	f(&c.InBytes, &o.InBytes)
+	f(&c.OutBytes, &o.OutBytes)
+}
+
+// Stats are the counters of a service, a server or all. Its methods are safe
+// for concurrent use. What is shown is not what was counted just now but what
+// was at the last Estimate: so the kernel before 6.2 has it.
 //
 // Kernel: ip_vs_est.c (6.1).
-type Stats struct{}
+type Stats struct {
+	conns, inPkts, outPkts, inBytes, outBytes atomic.Uint64
+
+	mu    sync.Mutex
+	shown Counters // as of the last Estimate (kstats)
+	zero  Counters // shown at the last Zero (kstats0)
+	last  Counters // what the rates were reckoned up to
+	rate  Counters // scaled: bytes by 2^5, the others by 2^10
+}
 
 // CountConn counts a connection,
-func (s *Stats) CountConn() {}
+func (s *Stats) CountConn() { s.conns.Add(1) }
 
 // CountIn a packet of n octets to the server,
-func (s *Stats) CountIn(n int) {}
+func (s *Stats) CountIn(n int) {
+	s.inPkts.Add(1)
+	s.inBytes.Add(uint64(n))
+}
 
 // CountOut a packet of n octets from the server.
-func (s *Stats) CountOut(n int) {}
+func (s *Stats) CountOut(n int) {
+	s.outPkts.Add(1)
+	s.outBytes.Add(uint64(n))
+}
 
 // Read returns the counters since the last Zero and the rates, both as of the
 // last estimate (each 2 s).
-func (s *Stats) Read() (total, rate Counters) { return }
+//
+// Kernel: ip_vs_ctl.c, ip_vs_copy_stats; ip_vs_est.c, ip_vs_read_estimator
+// (6.1).
+func (s *Stats) Read() (total, rate Counters) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	total, rate = s.shown, s.rate
+	total.each(&s.zero, func(a, b *uint64) { *a -= *b })
+	const half = 1<<10/2 - 1
+	rate.Conns = (rate.Conns + half) >> 10
+	rate.InPkts = (rate.InPkts + half) >> 10
+	rate.OutPkts = (rate.OutPkts + half) >> 10
+	rate.InBytes = (rate.InBytes + 0xf) >> 5
+	rate.OutBytes = (rate.OutBytes + 0xf) >> 5
+	return total, rate
+}
+
+// Zero makes what is shown now the zero point, and the rates zero. What was
+// counted since the last Estimate is not lost: the next one shows it.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_zero_stats (6.1).
+func (s *Stats) Zero() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.zero, s.last, s.rate = s.shown, s.shown, Counters{}
+}
+
+// Estimate takes over what was counted and moves each rate a quarter of the way
+// to the one of the last two seconds. It is to be called every two seconds.
+//
+// Kernel: ip_vs_est.c, estimation_timer (6.1).
+func (s *Stats) Estimate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shown = Counters{
+		Conns:    s.conns.Load(),
+		InPkts:   s.inPkts.Load(),
+		OutPkts:  s.outPkts.Load(),
+		InBytes:  s.inBytes.Load(),
+		OutBytes: s.outBytes.Load(),
+	}
+	now := s.shown
+	now.each(&s.last, func(a, b *uint64) { *a -= *b })
+	s.last = s.shown
+	// Scaled, and divided by the two seconds.
+	now.Conns <<= 9
+	now.InPkts <<= 9
+	now.OutPkts <<= 9
+	now.InBytes <<= 4
+	now.OutBytes <<= 4
+	s.rate.each(&now, func(avg, rate *uint64) {
+		*avg += uint64((int64(*rate) - int64(*avg)) >> 2)
+	})
+}
+
+// Estimate calls Stats.Estimate for all services, their servers and the total:
+// to be called every two seconds while estimation is on. Servers in the trash
+// keep their figures. Safe for concurrent use with packets, not with changes of
+// the table.
+func (t *Table) Estimate() {
+	for _, s := range t.byAddr {
+		s.estimate()
+	}
+	for _, s := range t.byMark {
+		s.estimate()
+	}
+	t.Total.Estimate()
+}
+
+func (s *Service) estimate() {
+	s.Stats.Estimate()
+	for d := s.First(); d != nil; d = s.Next(d) {
+		d.Stats.Estimate()
+	}
+}
