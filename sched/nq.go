@@ -1,0 +1,16 @@
+package sched
+
+// nq never queues: it takes the first server without active connections, else
+// chooses as sed.
+//
+// Kernel: ip_vs_nq.c (6.1).
+type nq struct{ stateless }
+
+func newNQ(*Service) (Scheduler, error) { return nq{}, nil }
+
+// Schedule takes the first among equals.
+//
+// Kernel: ip_vs_nq_schedule.
+func (nq) Schedule(s *Service, r *Request) *Dest { return leastDelay(s, true) }
+
+func (nq) explain(s *Service, r *Request, e *Chosen) { e.overheads((*Dest).delay) }

@@ -1,0 +1,224 @@
+package sched
+
+import (
+	"bufio"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"goipvs/packet"
+)
+
+// script is a director as the recordings under testdata drive it: their lines
+// are its methods.
+type script struct {
+	table *Table
+	last  ServiceKey // named last
+	conns []scriptConn
+	now   time.Duration
+}
+
+type scriptConn struct {
+	dest     *Dest
+	inactive bool
+	brief    bool // ends at the next "wait"
+}
+
+// run executes a line, or says what is wrong with it or its outcome.
+func (x *script) run(line string) error {
+	x.now += 10 * time.Millisecond
+	x.table.Advance(x.now)
+	f := strings.Fields(line)
+	switch f[0] {
+	case "udp", "tcp", "brief":
+		return x.connect(f)
+	case "wait":
+		x.wait()
+		return nil
+	case "counts":
+		return x.counts(f)
+	}
+	fail := false
+	if f[len(f)-1] == "fails" {
+		fail, f = true, f[:len(f)-1]
+	}
+	if err := x.ipvsadm(f); (err != nil) != fail {
+		return fmt.Errorf("error %v", err)
+	}
+	return nil
+}
+
+// ipvsadm understands as much of ipvsadm's command line as the recordings use.
+func (x *script) ipvsadm(f []string) error {
+	c := ServiceConfig{Scheduler: "wlc"}
+	d := DestConfig{Weight: 1, Forward: DRoute}
+	for i := 1; i < len(f); i++ {
+		arg := ""
+		switch f[i] {
+		case "-m", "-i", "-g", "-6":
+		default:
+			i++
+			arg = f[i]
+		}
+		switch f[i-min(1, len(arg))] {
+		case "-u":
+			c.ServiceKey = testKey(packet.ProtoUDP, arg)
+		case "-t":
+			c.ServiceKey = testKey(packet.ProtoTCP, arg)
+		case "-f":
+			c.ServiceKey = ServiceKey{Family: packet.IPv4, FWMark: uint32(atoi(arg))}
+		case "-s":
+			c.Scheduler = arg
+		case "-b":
+			for _, s := range strings.Split(arg, ",") {
+				c.Flags |= map[string]ServiceFlags{"sh-fallback": Sched1, "mh-fallback": Sched1, "sh-port": Sched2, "mh-port": Sched2}[s]
+			}
+		case "-r":
+			d.DestKey = testDest(arg)
+		case "-m":
+			d.Forward = Masq
+		case "-i":
+			d.Forward = Tunnel
+		case "-w":
+			d.Weight = int32(atoi(arg))
+		case "-x":
+			d.Upper = uint32(atoi(arg))
+		case "-y":
+			d.Lower = uint32(atoi(arg))
+		}
+	}
+	if c.Netmask = 0xffffffff; c.Family == packet.IPv6 {
+		c.Netmask = 128
+	}
+	x.last = c.ServiceKey
+	switch f[0] {
+	case "-A":
+		_, err := x.table.AddService(c)
+		return err
+	case "-E":
+		return x.table.EditService(c)
+	case "-D":
+		return x.table.DelService(c.ServiceKey)
+	case "-a":
+		return x.table.AddDest(c.ServiceKey, d)
+	case "-e":
+		return x.table.EditDest(c.ServiceKey, d)
+	case "-d":
+		return x.table.DelDest(c.ServiceKey, d.DestKey)
+	}
+	return fmt.Errorf("unknown command %s", f[0])
+}
+
+// connect makes a connection and compares its server.
+func (x *script) connect(f []string) error {
+	r := Request{Now: x.now}
+	var family packet.Family
+	r.Src, family, r.SrcPort = testAddrPort(f[1])
+	r.Dst, _, r.DstPort = testAddrPort(f[2])
+	r.Protocol = packet.ProtoUDP
+	if f[0] == "tcp" {
+		r.Protocol = packet.ProtoTCP
+	}
+	mark := 0
+	if f[3] == "mark" {
+		mark = atoi(f[4])
+		f = f[2:]
+	}
+	s := x.table.Find(family, uint32(mark), r.Protocol, r.Dst, r.DstPort)
+	if s == nil {
+		return fmt.Errorf("no service")
+	}
+	x.last = s.ServiceKey
+	got := "none"
+	if d := s.Schedule(&r); d != nil {
+		got = d.DestKey.String()
+		c := scriptConn{d, f[0] != "tcp", f[0] == "brief"}
+		d.Bind(false, c.inactive)
+		x.conns = append(x.conns, c)
+	}
+	if got != f[4] {
+		return fmt.Errorf("chose %s", got)
+	}
+	return nil
+}
+
+// wait lets the brief connections expire.
+func (x *script) wait() {
+	for _, c := range x.conns {
+		if c.brief {
+			c.dest.Unbind(false, c.inactive)
+		}
+	}
+	x.conns = nil
+}
+
+func (x *script) counts(f []string) error {
+	d := x.table.Lookup(x.last).Dest(testDest(f[1]))
+	if d == nil {
+		return fmt.Errorf("no such server")
+	}
+	if a, i := d.Active.Load(), d.InactiveConns(); int(a) != atoi(f[2]) || int(i) != atoi(f[3]) {
+		return fmt.Errorf("counts %d %d", a, i)
+	}
+	return nil
+}
+
+func atoi(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+func testAddrPort(s string) (packet.Addr, packet.Family, uint16) {
+	ap := netip.MustParseAddrPort(s)
+	a, f := packet.AddrFrom(ap.Addr())
+	return a, f, ap.Port()
+}
+
+func testKey(proto uint8, s string) ServiceKey {
+	a, f, port := testAddrPort(s)
+	return ServiceKey{Family: f, Protocol: proto, Addr: a, Port: port}
+}
+
+func testDest(s string) DestKey {
+	a, f, port := testAddrPort(s)
+	return DestKey{Family: f, Addr: a, Port: port}
+}
+
+// TestRecorded replays what the real kernel chose.
+func TestRecorded(t *testing.T) {
+	for _, file := range []string{"vectors-6.1.192.txt"} {
+		f, err := os.Open("testdata/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		x := &script{}
+		section, bad := "", 0
+		lines := bufio.NewScanner(f)
+		for n := 1; lines.Scan(); n++ {
+			line := lines.Text()
+			if name, ok := strings.CutPrefix(line, "== "); ok {
+				section, bad = name, 0
+				x = &script{table: NewTable()}
+				continue
+			}
+			if line == "" || line[0] == '#' || bad > 3 {
+				continue
+			}
+			if err := x.run(line); err != nil {
+				t.Errorf("%s:%d: %s: %s: %v", file, n, section, line, err)
+				bad++
+			}
+		}
+		if err := lines.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package sched
+
+// twos draws two servers at random, heavier ones more often, and takes the one
+// with the fewer connections for its weight.
+//
+// Kernel: ip_vs_twos.c (6.1, where Debian doesn't build it).
+type twos struct{ stateless }
+
+func newTwos(*Service) (Scheduler, error) { return twos{}, nil }
+
+// Schedule draws from 0 to the sum of weights, both included: the first server
+// has one chance more than its weight.
+//
+// Kernel: ip_vs_twos_schedule.
+func (twos) Schedule(s *Service, r *Request) *Dest {
+	total := int32(0)
+	for d := s.First(); d != nil; d = s.Next(d) {
+		if d.Weight > 0 && !d.Overloaded() {
+			total += d.Weight
+		}
+	}
+	if total == 0 {
+		return nil
+	}
+	a := drawn(s, below(s.table.Random(), total+1))
+	b := drawn(s, below(s.table.Random(), total+1))
+	if a != nil && b != nil && b.Weight*a.overhead() > a.Weight*b.overhead() {
+		return b
+	}
+	return a
+}
+
+// below maps a random number to 0..n-1.
+//
+// Kernel: include/linux/prandom.h, prandom_u32_max (6.1).
+func below(random uint32, n int32) int32 {
+	return int32(uint64(random) * uint64(uint32(n)) >> 32)
+}
+
+// drawn returns the server on which the lot falls; the last one, if so many
+// were overloaded meanwhile that it falls on none.
+func drawn(s *Service, lot int32) (last *Dest) {
+	for d := s.First(); d != nil && (last == nil || lot > 0); d = s.Next(d) {
+		if d.Weight > 0 && !d.Overloaded() {
+			lot -= d.Weight
+			last = d
+		}
+	}
+	return last
+}
+
+func (twos) explain(s *Service, r *Request, e *Chosen) { e.overheads((*Dest).overhead) }
