@@ -1,4 +1,200 @@
 package conntrack
 
-// Table is the connection table.
-type Table struct{}
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"goipvs/packet"
+)
+
+// Owner is told what happens to connections by time. Its methods are called
+// with the connection's shard locked.
+type Owner interface {
+	// Unbind is called when a connection is about to go: its server forgets it.
+	Unbind(c *Conn)
+}
+
+// Config is what a Table is made from.
+type Config struct {
+	Shards int    // 0 or 1: one, which keeps the order of expiry exact; at most 32
+	Seed   uint64 // of the hash: random where clients choose their addresses
+	Owner  Owner
+	Now    time.Duration
+}
+
+// Table is a connection table. The methods of a Shard need its lock; those of
+// the Table take what they need.
+type Table struct {
+	shards []Shard // for connections; with more than one, as many again for templates
+	n      int     // shards for connections
+	seed   uint64
+	owner  Owner
+	count  atomic.Int64
+
+	// noCPort counts connections whose client's port isn't known yet, so that
+	// lookups need not try port 0 for nothing.
+	noCPort atomic.Int32
+}
+
+// NewTable returns an empty table.
+func NewTable(c Config) *Table {
+	n := min(max(c.Shards, 1), maxShard/2)
+	t := &Table{n: n, seed: c.Seed, owner: c.Owner}
+	if n > 1 {
+		t.shards = make([]Shard, 2*n)
+	} else {
+		t.shards = make([]Shard, 1)
+	}
+	for i := range t.shards {
+		t.shards[i].init(t, i, c.Now)
+	}
+	return t
+}
+
+// Len returns the number of connections and templates.
+func (t *Table) Len() int { return int(t.count.Load()) }
+
+// Shard returns the shard of all connections of a client, unlocked.
+func (t *Table) Shard(client *packet.Addr) *Shard {
+	if t.n == 1 {
+		return &t.shards[0]
+	}
+	return &t.shards[int(hashAddr(t.seed, client)>>32)%t.n]
+}
+
+// TemplateShard returns the shard of the templates of a masked client. A
+// goroutine that holds a connection's shard may lock it too, never the other
+// way round; it may be the same shard (see Nested).
+func (t *Table) TemplateShard(client *packet.Addr) *Shard {
+	if t.n == 1 {
+		return &t.shards[0]
+	}
+	return &t.shards[t.n+int(hashAddr(t.seed, client)>>32)%t.n]
+}
+
+// LockAll locks everything: no packet is handled until UnlockAll.
+func (t *Table) LockAll() {
+	for i := range t.shards {
+		t.shards[i].Lock()
+	}
+}
+
+// UnlockAll undoes LockAll.
+func (t *Table) UnlockAll() {
+	for i := range t.shards {
+		t.shards[i].Unlock()
+	}
+}
+
+// Advance moves the table to now: timers that are due fire. With one shard they
+// fire strictly in order; with more, in order within each shard.
+func (t *Table) Advance(now time.Duration) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.Lock()
+		s.advance(uint64(now / Tick))
+		s.Unlock()
+	}
+}
+
+// Each calls f for every connection and template, shard by shard with that
+// shard locked, in order of age within the slab's reuse, until f returns false.
+func (t *Table) Each(f func(s *Shard, c *Conn) bool) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.Lock()
+		ok := s.each(f)
+		s.Unlock()
+		if !ok {
+			return
+		}
+	}
+}
+
+// shard returns the shard that a connection lies in.
+func (t *Table) shard(r Ref) *Shard { return &t.shards[r>>refBits] }
+
+// Nested is a second shard, locked beside one that is held already.
+type Nested struct {
+	*Shard
+	same bool
+}
+
+// LockNested locks shard s beside held, which may be the same.
+func LockNested(held, s *Shard) Nested {
+	if s == held {
+		return Nested{s, true}
+	}
+	s.Lock()
+	return Nested{s, false}
+}
+
+// Unlock undoes LockNested.
+func (n Nested) Unlock() {
+	if !n.same {
+		n.Shard.Unlock()
+	}
+}
+
+// Shard is a part of the table with a lock, a slab, buckets and a timer wheel of
+// its own.
+type Shard struct {
+	mu    sync.Mutex
+	table *Table
+	no    uint32
+	slab  slab
+	index index
+	wheel wheel
+	ext   []Ext // side table; [0] unused
+	free  uint32
+	_     [64]byte // keeps the locks of two shards off one cache line
+}
+
+func (s *Shard) init(t *Table, no int, now time.Duration) {
+	s.table, s.no = t, uint32(no)
+	s.wheel.clk = uint64(now/Tick) + 1
+	s.index.init()
+	s.ext = make([]Ext, 1)
+}
+
+// Lock locks the shard.
+func (s *Shard) Lock() { s.mu.Lock() }
+
+// Unlock unlocks it.
+func (s *Shard) Unlock() { s.mu.Unlock() }
+
+func (s *Shard) at(i uint32) *Conn { return s.slab.at(i) }
+
+// Get returns the connection of this shard that a Ref names.
+func (s *Shard) Get(r Ref) *Conn { return s.slab.at(uint32(r & maxConns)) }
+
+// now is the present tick: the wheel has run it already.
+func (s *Shard) now() uint64 { return s.wheel.clk - 1 }
+
+func (s *Shard) advance(tick uint64) {
+	for s.wheel.clk <= tick {
+		next, ok := s.wheel.next()
+		if !ok || next > tick {
+			s.wheel.clk = tick + 1
+			return
+		}
+		s.wheel.clk = next
+		s.run()
+	}
+}
+
+func (s *Shard) each(f func(*Shard, *Conn) bool) bool {
+	for i := uint32(1); i < s.slab.used; i++ {
+		if c := s.at(i); c.self != 0 && !f(s, c) {
+			return false
+		}
+	}
+	return true
+}
+
+// Expires returns how long a connection has until its timer is due, 0 if it is
+// late.
+func (s *Shard) Expires(c *Conn) time.Duration {
+	return max(0, time.Duration(int64(s.due(c)-s.now()))*Tick)
+}

@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"sync/atomic"
 	"time"
 
 	"goipvs/conntrack"
@@ -13,115 +14,120 @@ import (
 type Config struct {
 	Stack  xmit.Stack
 	Shards int           // parts of the connection table, each with a lock; 0 means 1, which keeps expiry strictly in order
+	Seed   uint64        // of the connection table's hash; random where clients choose their addresses
 	Now    time.Duration // the clock's reading at the start; its zero is the caller's choice
-	Random func() uint32 // for GUE's source ports and the like; nil: a fixed sequence
+	Random func() uint32 // safe for concurrent use; nil: a fixed sequence
+	Twos   bool          // the scheduler twos exists, as on kernels newer than Debian's 6.1
 }
 
 // Director is one ip_vs: services, connections, settings. Its hook functions
-// may be called from many goroutines at once, for different packets. Methods
-// that change it wait until no packet is handled.
+// may be called from many goroutines at once, for different packets; each holds
+// the lock of one part of the connection table at a time. Methods that change
+// the configuration take all of them, and so wait until no packet is handled.
 //
 // Kernel: include/net/ip_vs.h, struct netns_ipvs (6.1).
 type Director struct {
-	stack xmit.Stack
-	table *sched.Table
-	conns *conntrack.Table
+	stack    xmit.Stack
+	table    *sched.Table
+	conns    *conntrack.Table
+	machines conntrack.Machines
+	xmit     xmit.Settings
+	set      settings
+	random   func() uint32
+
+	active  [2]atomic.Bool // by family: the hooks exist
+	now     atomic.Int64
+	timers  timers
+	dropped atomic.Int32 // packets until drop_packet takes one
 }
 
 // New makes a director without services.
-func New(c Config) *Director { return nil }
+func New(c Config) *Director {
+	d := &Director{
+		stack:    c.Stack,
+		table:    sched.NewTable(),
+		machines: conntrack.Machines{Timeouts: conntrack.DefaultTimeouts()},
+		xmit:     xmit.Settings{PMTUDisc: true},
+		set:      defaultSettings(),
+		random:   c.Random,
+	}
+	if d.random == nil {
+		var n atomic.Uint32
+		d.random = func() uint32 { return n.Add(0x9e3779b9) }
+	}
+	d.table.Twos, d.table.Random = c.Twos, d.random
+	d.table.ValidAddr = d.validAddr
+	d.conns = conntrack.NewTable(conntrack.Config{Shards: c.Shards, Seed: c.Seed, Owner: d, Now: c.Now})
+	d.now.Store(int64(c.Now))
+	d.table.Advance(c.Now)
+	d.timers.init(c.Now)
+	return d
+}
 
-// Advance moves the director's clock to now, which is not before the last: what
-// is due by then happens, in order of time. Live, call it every few
-// milliseconds; in replay, before each packet.
-func (d *Director) Advance(now time.Duration) {}
+// Now returns the time of the last Advance.
+func (d *Director) Now() time.Duration { return time.Duration(d.now.Load()) }
+
+func (d *Director) context() xmit.Context {
+	return xmit.Context{Stack: d.stack, Settings: &d.xmit, Random: d.random}
+}
 
 // Hook runs the hook functions of a point in their order, until one doesn't
 // accept. Where no service of the family exists there are none and the packet
 // is accepted.
-func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict { return xmit.Accept }
-
-// Active reports whether the hooks of a family exist: while it has a service.
-func (d *Director) Active(f packet.Family) bool { return false }
-
-// Out is ip_vs_out_hook: replies.
-func (d *Director) Out(p *packet.Packet, pt Point) xmit.Verdict { return xmit.Accept }
-
-// In is ip_vs_in_hook: requests.
-func (d *Director) In(p *packet.Packet, pt Point) xmit.Verdict { return xmit.Accept }
-
-// ForwardICMP is ip_vs_forward_icmp.
-func (d *Director) ForwardICMP(p *packet.Packet, pt Point) xmit.Verdict { return xmit.Accept }
-
-// Changes. Errors are sched's sentinels.
-
-// AddService adds a virtual service.
-func (d *Director) AddService(c sched.ServiceConfig) error { return nil }
-
-// EditService changes scheduler, flags, timeout, netmask and persistence engine
-// of a service.
-func (d *Director) EditService(c sched.ServiceConfig) error { return nil }
-
-// DelService deletes a service and its servers.
-func (d *Director) DelService(k sched.ServiceKey) error { return nil }
-
-// Flush deletes all services.
-func (d *Director) Flush() {}
-
-// AddDest adds a server to a service.
-func (d *Director) AddDest(k sched.ServiceKey, c sched.DestConfig) error { return nil }
-
-// EditDest changes a server.
-func (d *Director) EditDest(k sched.ServiceKey, c sched.DestConfig) error { return nil }
-
-// DelDest deletes a server from a service.
-func (d *Director) DelDest(k sched.ServiceKey, dk sched.DestKey) error { return nil }
-
-// Zero sets the counters of a service and its servers to zero,
-func (d *Director) Zero(k sched.ServiceKey) error { return nil }
-
-// ZeroAll those of all services and the total.
-func (d *Director) ZeroAll() {}
-
-// View calls f with the services while nothing changes; f must not call the
-// director, nor keep what it is given.
-func (d *Director) View(f func(t *sched.Table)) {}
-
-// Timeouts returns the timeouts that ipvsadm --set sets: TCP ESTABLISHED, TCP
-// FIN_WAIT and UDP.
-func (d *Director) Timeouts() (tcp, fin, udp time.Duration) { return }
-
-// SetTimeouts sets them; 0 leaves one as it is. Negative ones, and those
-// of more seconds than the kernel's jiffies hold, are sched.ErrInvalid.
-func (d *Director) SetTimeouts(tcp, fin, udp time.Duration) error { return nil }
-
-// ConnInfo is a connection as listings show it.
-type ConnInfo struct {
-	Family, DestFamily    packet.Family
-	Protocol              uint8
-	Client, Virtual, Dest packet.Addr
-	CPort, VPort, DPort   uint16
-	State                 string // the kernel's word
-	Expires               time.Duration
-	Template              bool
-	PEName, PEData        string
+//
+// Kernel: net/netfilter/core.c, nf_hook_slow (6.1).
+func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict {
+	if !d.Active(p.Family) {
+		return decide(p, xmit.Accept, ReasonNoHooks, "nf_hook")
+	}
+	for i := range Places {
+		pl := &Places[i]
+		if pl.Point != pt {
+			continue
+		}
+		if p.Listener != nil {
+			p.Listener.Event(p, Entered{pt, pl})
+		}
+		if v := pl.handle(d, p, pt); v != xmit.Accept {
+			return v
+		}
+	}
+	return xmit.Accept
 }
 
-// Conns calls f for each connection, until it returns false. It is no snapshot:
-// connections made or gone meanwhile may be seen or not. f must not call the
-// director.
-func (d *Director) Conns(f func(*ConnInfo) bool) {}
+// Active reports whether the hooks of a family exist: while it has a service.
+func (d *Director) Active(f packet.Family) bool { return d.active[f/packet.IPv6].Load() }
 
-// TableSize is the number of buckets that listings show (size=4096).
-const TableSize = 4096
+// Unbind implements conntrack.Owner: a connection's server forgets it.
+func (d *Director) Unbind(c *conntrack.Conn) {
+	if dest := d.table.Dest(c.DestID); dest != nil {
+		dest.Unbind(c.Flags&conntrack.Template != 0, c.Flags&conntrack.Inactive != 0)
+	}
+}
 
-// Setting returns the value of a setting under net.ipv4.vs, as its file in
-// /proc reads, without the newline.
-func (d *Director) Setting(name string) (string, error) { return "", nil }
+// validAddr reports whether a server's address will do.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_new_dest (6.1).
+func (d *Director) validAddr(f packet.Family, a packet.Addr) bool {
+	t := d.stack.AddrType(f, a)
+	if f == packet.IPv6 && a.IsLinkLocal6() {
+		return t == xmit.AddrLocal
+	}
+	return t == xmit.AddrUnicast || t == xmit.AddrLocal
+}
 
-// SetSetting writes it. Errors: ErrNoSetting for a name the kernel doesn't
-// have, sched.ErrInvalid for a value it refuses.
-func (d *Director) SetSetting(name, value string) error { return nil }
-
-// Settings returns the names of all settings, sorted.
-func Settings() []string { return nil }
+// shed reports whether drop_packet takes this packet, which would make a
+// connection.
+//
+// Kernel: include/net/ip_vs.h, ip_vs_todrop (6.1).
+func (d *Director) shed() bool {
+	rate := d.set.dropRate
+	if rate == 0 {
+		return false
+	}
+	if d.dropped.Add(-1) > 0 {
+		return false
+	}
+	d.dropped.Store(int32(rate))
+	return true
+}

@@ -1,11 +1,15 @@
 package packet
 
+// Reason names a decision, stably and in a word or two ("no-service"). Each
+// package declares its reasons as constants that say what they mean; the same
+// names count the decisions in the statistics.
+type Reason string
+
 // Event is one decision about a packet. Each package declares the events it
 // emits as small structs; internal/trace renders them.
 type Event interface {
-	// Reason names the decision, stably and in a word: the same name counts it
-	// in the statistics.
-	Reason() string
+	// Reason says what was decided and why.
+	Reason() Reason
 	// Func is the kernel function that decides so.
 	Func() string
 }

@@ -30,6 +30,7 @@ type Packet struct {
 	OutIf    int    // interface it leaves by, where that is known (FORWARD, LOCAL_OUT); 0: not known
 	Loopback bool   // InIf is the loopback interface
 	Mark     uint32 // the firewall's mark (fwmark)
+	Tracked  bool   // the kernel's connection tracking has its connection, confirmed
 	Ours     bool   // IPVS is done with it: hooks let it pass (skb->ipvs_property)
 	Route    *Route // where it goes at present (skb_dst); nil: not routed, no hook looks at it
 	IgnoreDF bool   // fragment it even if it says don't fragment (skb->ignore_df)

@@ -1,6 +1,26 @@
 package xmit
 
-import "goipvs/packet"
+import (
+	"encoding/binary"
+
+	"goipvs/packet"
+)
+
+// ICMP and ICMPv6 types and codes that are made here.
+const (
+	icmpUnreachable   = 3
+	icmpQuench        = 4
+	icmpTimeExceeded  = 11
+	icmpHostUnreach   = 1
+	icmpPortUnreach   = 3
+	icmpFragNeeded    = 4
+	icmp6Unreachable  = 1
+	icmp6TooBig       = 2
+	icmp6TimeExceeded = 3
+	icmp6AddrUnreach  = 3
+	icmp6PortUnreach  = 4
+	icmp6Info         = 0x80 // types from here on are no errors
+)
 
 // ICMPError answers p with an ICMP or ICMPv6 error of a type and code, info
 // being what stands in the second word (an MTU, or 0), and sends it into
@@ -9,4 +29,157 @@ import "goipvs/packet"
 // and a source.
 //
 // Kernel: net/ipv4/icmp.c, __icmp_send; net/ipv6/icmp.c, icmp6_send (6.1).
-func ICMPError(s Stack, p *packet.Packet, typ, code uint8, info uint32) {}
+func ICMPError(s Stack, p *packet.Packet, typ, code uint8, info uint32) {
+	if q := newICMPError(s, p, typ, code, info); q != nil {
+		s.LocalOut(q)
+	}
+}
+
+// newICMPError makes the error, nil if none may or can be sent.
+func newICMPError(s Stack, p *packet.Packet, typ, code uint8, info uint32) *packet.Packet {
+	if p.Route == nil {
+		return nil
+	}
+	if p.Family == packet.IPv6 {
+		return newICMPv6Error(s, p, typ, code, info)
+	}
+	return newICMPv4Error(s, p, typ, code, info)
+}
+
+func newICMPv4Error(s Stack, p *packet.Packet, typ, code uint8, info uint32) *packet.Packet {
+	const maxLen = 576 // RFC 1812 §4.3.2.3
+	b := p.Data()
+	var h packet.Header
+	if !p.ParseHeader(&h) || p.Kind != packet.ToHost || packet.Fragmentation(b, 0)&packet.FragMask != 0 {
+		return nil
+	}
+	if t := s.AddrType(packet.IPv4, h.Dst); t == AddrBroadcast || t == AddrMulticast {
+		return nil
+	}
+	if h.Protocol == packet.ProtoICMP && (len(b) <= h.Len || isError(b[h.Len])) {
+		return nil
+	}
+	var src packet.Addr
+	if p.Route.Local {
+		src = h.Dst
+	}
+	tos := b[1]&0x1e | 0xc0
+	rt := s.RouteReply(p, src, h.Src, tos)
+	if rt == nil {
+		return nil
+	}
+	if src.IsZero() {
+		src = rt.Src
+	}
+	options := echoOptions(b[packet.SizeIPv4:min(max(h.Len, packet.SizeIPv4), len(b))])
+	head := packet.SizeIPv4 + len(options)
+	n := min(len(b), min(rt.MTU, maxLen)-head-packet.SizeICMP)
+	if n <= packet.SizeIPv4 {
+		return nil
+	}
+	e := make([]byte, packet.Headroom+head+packet.SizeICMP+n)
+	d := e[packet.Headroom:]
+	d[0], d[1] = 0x40|byte(head/4), tos
+	binary.BigEndian.PutUint16(d[2:], uint16(len(d)))
+	binary.BigEndian.PutUint16(d[4:], s.RandomID())
+	d[8], d[9] = 64, packet.ProtoICMP
+	copy(d[12:16], src[:4])
+	copy(d[16:20], h.Src[:4])
+	copy(d[20:], options)
+	packet.SetIPv4Checksum(d, 0)
+	m := d[head:]
+	m[0], m[1] = typ, code
+	binary.BigEndian.PutUint32(m[4:], info)
+	copy(m[packet.SizeICMP:], b[:n])
+	binary.BigEndian.PutUint16(m[2:], packet.Fold(packet.Sum(m, 0)))
+	return finishError(packet.IPv4, e, p, rt)
+}
+
+func newICMPv6Error(s Stack, p *packet.Packet, typ, code uint8, info uint32) *packet.Packet {
+	const maxLen = 1280 // RFC 4443 §2.4 (c)
+	b := p.Data()
+	var h packet.Header
+	if len(b) < packet.SizeIPv6 {
+		return nil
+	}
+	parsed := p.ParseHeader(&h)
+	if parsed && h.Protocol == packet.ProtoICMPv6 && h.FragOff == 0 && (len(b) <= h.Len || b[h.Len]&icmp6Info == 0) {
+		return nil
+	}
+	if (h.Dst.IsMulticast(packet.IPv6) || p.Kind != packet.ToHost) && typ != icmp6TooBig {
+		return nil
+	}
+	if h.Src.IsZero() || h.Src.IsMulticast(packet.IPv6) {
+		return nil
+	}
+	var src packet.Addr
+	if s.AddrType(packet.IPv6, h.Dst) == AddrLocal {
+		src = h.Dst
+	}
+	rt := s.RouteReply(p, src, h.Src, 0)
+	if rt == nil {
+		return nil
+	}
+	if src.IsZero() {
+		src = rt.Src
+	}
+	n := min(len(b), maxLen-packet.SizeIPv6-packet.SizeICMP)
+	e := make([]byte, packet.Headroom+packet.SizeIPv6+packet.SizeICMP+n)
+	d := e[packet.Headroom:]
+	d[0] = 0x60
+	binary.BigEndian.PutUint16(d[4:], uint16(packet.SizeICMP+n))
+	d[6], d[7] = packet.ProtoICMPv6, 64
+	copy(d[8:24], src[:])
+	copy(d[24:40], h.Src[:])
+	m := d[packet.SizeIPv6:]
+	m[0], m[1] = typ, code
+	binary.BigEndian.PutUint32(m[4:], info)
+	copy(m[packet.SizeICMP:], b[:n])
+	binary.BigEndian.PutUint16(m[2:], packet.TransportChecksum(packet.IPv6, src, h.Src, packet.ProtoICMPv6, m))
+	return finishError(packet.IPv6, e, p, rt)
+}
+
+func finishError(f packet.Family, e []byte, about *packet.Packet, rt *packet.Route) *packet.Packet {
+	q := new(packet.Packet)
+	q.Set(f, e, packet.Headroom)
+	q.Route, q.OutIf, q.Listener = rt, rt.OutIf, about.Listener
+	return q
+}
+
+// isError reports whether an ICMP type is an error, or none that is known.
+//
+// Kernel: net/ipv4/icmp.c, icmp_pointers (6.1).
+func isError(typ uint8) bool {
+	switch typ {
+	case icmpUnreachable, icmpQuench, 5, icmpTimeExceeded, 12:
+		return true
+	}
+	return typ > 18
+}
+
+func (x *Context) linkFailure(p *packet.Packet) {
+	if p.Family == packet.IPv6 {
+		x.ICMPError(p, icmp6Unreachable, icmp6AddrUnreach, 0)
+	} else {
+		x.ICMPError(p, icmpUnreachable, icmpHostUnreach, 0)
+	}
+}
+
+func (x *Context) timeExceeded(p *packet.Packet) {
+	if p.Family == packet.IPv6 {
+		x.ICMPError(p, icmp6TimeExceeded, 0, 0)
+	} else {
+		x.ICMPError(p, icmpTimeExceeded, 0, 0)
+	}
+}
+
+// PortUnreachable tells a packet's sender that there is nobody to serve it.
+//
+// Kernel: ip_vs_core.c, ip_vs_leave (6.1).
+func (x *Context) PortUnreachable(p *packet.Packet) {
+	if p.Family == packet.IPv6 {
+		x.ICMPError(p, icmp6Unreachable, icmp6PortUnreach, 0)
+	} else {
+		x.ICMPError(p, icmpUnreachable, icmpPortUnreach, 0)
+	}
+}

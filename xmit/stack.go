@@ -11,6 +11,9 @@ const (
 	// whatever the packet says (FLOWI_FLAG_KNOWN_NH). The route's NextHop is
 	// then never zero.
 	KnownNextHop RouteFlags = 1 << iota
+	// BindSource: with the source found, look up again, so that rules about the
+	// source apply (IP_VS_RT_MODE_CONNECT; IPv4 only).
+	BindSource
 )
 
 // AddrType is what an address is to this host.
@@ -53,7 +56,8 @@ type Stack interface {
 	AddrType(f packet.Family, a packet.Addr) AddrType
 
 	// LocalOut sends p into LOCAL_OUT by p.Route: through its hooks, to
-	// POSTROUTING, out. The Stack then owns p and its data.
+	// POSTROUTING, out. The Stack then owns p and its data. No lock of the
+	// director is held meanwhile, so LocalOut may call its hooks.
 	// Kernel: NF_HOOK(NF_INET_LOCAL_OUT) with dst_output, ip_local_out.
 	LocalOut(p *packet.Packet)
 

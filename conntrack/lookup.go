@@ -1,0 +1,100 @@
+package conntrack
+
+import (
+	"bytes"
+
+	"goipvs/packet"
+)
+
+func (s *Shard) hashOf(a *packet.Addr, proto uint8, port uint16) uint32 {
+	return hashConn(hashAddr(s.table.seed, a), proto, port)
+}
+
+// In returns the connection that a request belongs to: exactly, or one whose
+// client's port isn't known yet. nil if there is none.
+//
+// Kernel: ip_vs_conn.c, ip_vs_conn_in_get (6.1).
+func (s *Shard) In(k *Key) *Conn {
+	if c := s.in(k, k.CPort); c != nil || s.table.noCPort.Load() == 0 {
+		return c
+	}
+	return s.in(k, 0)
+}
+
+func (s *Shard) in(k *Key, cport uint16) *Conn {
+	hash := s.hashOf(&k.Client, k.Protocol, cport)
+	for i := *s.index.bucket(hash); i != 0; {
+		c := s.at(i)
+		if c.hash == hash && c.CPort == cport && c.VPort == k.VPort && c.Family == k.Family &&
+			c.Client == k.Client && c.Virtual == k.Virtual &&
+			(cport == 0) == (c.Flags&NoCPort != 0) && c.Protocol == k.Protocol {
+			return c
+		}
+		i = c.next
+	}
+	return nil
+}
+
+// Out returns the connection that a reply belongs to: k.Client is the packet's
+// source, k.Virtual its destination. With several that fit, the newest. nil if
+// there is none.
+//
+// Kernel: ip_vs_conn.c, ip_vs_conn_out_get (6.1).
+func (s *Shard) Out(k *Key) *Conn {
+	hash := s.hashOf(&k.Virtual, k.Protocol, k.VPort)
+	for i := *s.index.bucket(hash); i != 0; {
+		c := s.at(i)
+		if c.hash == hash && c.CPort == k.VPort && c.Family == k.Family && c.Client == k.Virtual && c.Protocol == k.Protocol {
+			addr, port := &c.Dest, c.DPort
+			if c.Forward() != 0 {
+				addr, port = &c.Virtual, c.VPort
+			}
+			if k.CPort == port && k.Client == *addr {
+				return c
+			}
+		}
+		i = c.next
+	}
+	return nil
+}
+
+// Template returns the persistence template for k, nil if there is none. With a
+// persistence engine's data it is that which must be equal, too.
+//
+// Kernel: ip_vs_conn.c, ip_vs_ct_in_get; ip_vs_pe_sip.c, ip_vs_sip_ct_match (6.1).
+func (s *Shard) Template(k *Key) *Conn {
+	hash := s.hashKey(k)
+	for i := *s.index.bucket(hash); i != 0; {
+		c := s.at(i)
+		if c.hash == hash && c.Family == k.Family && c.Client == k.Client && c.Virtual == k.Virtual &&
+			c.VPort == k.VPort && c.CPort == k.CPort && c.Flags&Template != 0 && c.Protocol == k.Protocol &&
+			s.samePE(c, k) {
+			return c
+		}
+		i = c.next
+	}
+	return nil
+}
+
+func (s *Shard) hashKey(k *Key) uint32 {
+	if k.PEData != nil {
+		return hashBytes(s.table.seed, k.PEData)
+	}
+	return s.hashOf(&k.Client, k.Protocol, k.CPort)
+}
+
+func (s *Shard) samePE(c *Conn, k *Key) bool {
+	if k.PEData == nil {
+		return true
+	}
+	x := &s.ext[c.ext]
+	return c.ext != 0 && x.PE == k.PE && bytes.Equal(x.PEData, k.PEData)
+}
+
+// Ext returns the connection's entry in the side table, nil if it has none.
+func (s *Shard) Ext(c *Conn) *Ext {
+	if c.ext == 0 {
+		return nil
+	}
+	return &s.ext[c.ext]
+}

@@ -1,0 +1,179 @@
+package conntrack
+
+import (
+	"math/bits"
+	"time"
+)
+
+// Tick is the unit of timers, the kernel's jiffy at HZ=250.
+const Tick = 4 * time.Millisecond
+
+// HZ is the number of ticks in a second.
+const HZ = uint32(time.Second / Tick)
+
+// The wheel's geometry: each level's slots are eight times as coarse as those of
+// the level below, and a timer is put on the finest level that reaches it.
+//
+// Kernel: kernel/time/timer.c, LVL_BITS, LVL_CLK_SHIFT, LVL_DEPTH (6.1, HZ > 100).
+const (
+	lvlShift = 3
+	lvlBits  = 6
+	lvlSize  = 1 << lvlBits
+	lvlMask  = lvlSize - 1
+	levels   = 9
+	firing   = levels * lvlSize // the slot of timers that are about to fire
+)
+
+// lvlStart is the first delta, in ticks, that level n is for.
+func lvlStart(n int) uint64 { return (lvlSize - 1) << ((n - 1) * lvlShift) }
+
+// wheel is a hierarchical timer wheel over a slab of connections. As in the
+// kernel it trades exactness for speed: a timer fires at the end of its slot,
+// which on the coarse levels is up to an eighth of the time later, and never
+// early. Deletion, insertion and renewal take constant time; renewal within the
+// same slot only writes the new time.
+//
+// Kernel: kernel/time/timer.c, struct timer_base (6.1).
+type wheel struct {
+	clk     uint64 // the next tick to run
+	heads   [levels*lvlSize + 1]uint32
+	pending [levels + 1]uint64 // which slots hold timers
+}
+
+// slot returns the place of a timer that is due at a tick.
+//
+// Kernel: kernel/time/timer.c, calc_wheel_index (6.1).
+func (w *wheel) slot(expires uint64) int {
+	delta := int64(expires - w.clk)
+	if delta < 0 {
+		return int(w.clk & lvlMask)
+	}
+	for n := range levels - 1 {
+		if uint64(delta) < lvlStart(n+1) {
+			return slotAt(expires, n)
+		}
+	}
+	if top := lvlStart(levels) - 1; uint64(delta) > top {
+		expires = w.clk + top
+	}
+	return slotAt(expires, levels-1)
+}
+
+func slotAt(expires uint64, level int) int {
+	return level*lvlSize + int((expires>>(level*lvlShift)+1)&lvlMask)
+}
+
+// next returns the first tick from clk on at which a slot is run that holds
+// timers.
+//
+// Kernel: kernel/time/timer.c, __next_timer_interrupt (6.1).
+func (w *wheel) next() (uint64, bool) {
+	best, found := uint64(0), false
+	clk := w.clk
+	for n := range levels {
+		if p := w.pending[n]; p != 0 {
+			d := uint64(bits.TrailingZeros64(bits.RotateLeft64(p, -int(clk&lvlMask))))
+			t := (clk + d) << (n * lvlShift)
+			if !found || t < best {
+				best, found = t, true
+			}
+		}
+		up := uint64(0)
+		if clk&(1<<lvlShift-1) != 0 {
+			up = 1
+		}
+		clk = clk>>lvlShift + up
+	}
+	return best, found
+}
+
+// arm starts or renews a connection's timer.
+//
+// Kernel: kernel/time/timer.c, __mod_timer (6.1).
+func (s *Shard) arm(c *Conn, expires uint64) {
+	at := s.wheel.slot(expires)
+	c.expires = uint32(expires)
+	if int(c.slot) == at+1 {
+		return
+	}
+	s.disarm(c)
+	i := uint32(c.self & maxConns)
+	head := s.wheel.heads[at]
+	c.slot, c.tnext, c.tprev = uint16(at+1), head, 0
+	if head != 0 {
+		s.at(head).tprev = i
+	}
+	s.wheel.heads[at] = i
+	s.wheel.pending[at/lvlSize] |= 1 << (at & lvlMask)
+}
+
+// disarm stops a connection's timer and reports whether it was running.
+func (s *Shard) disarm(c *Conn) bool {
+	if c.slot == 0 {
+		return false
+	}
+	at := int(c.slot) - 1
+	if c.tnext != 0 {
+		s.at(c.tnext).tprev = c.tprev
+	}
+	if c.tprev != 0 {
+		s.at(c.tprev).tnext = c.tnext
+	} else {
+		s.wheel.heads[at] = c.tnext
+		if c.tnext == 0 {
+			s.wheel.pending[at/lvlSize] &^= 1 << (at & lvlMask)
+		}
+	}
+	c.slot, c.tnext, c.tprev = 0, 0, 0
+	return true
+}
+
+// due returns the tick at which a running timer is due.
+func (s *Shard) due(c *Conn) uint64 {
+	return s.wheel.clk + uint64(int64(int32(c.expires-uint32(s.wheel.clk))))
+}
+
+// run fires what is due at the wheel's present tick and moves on to the next
+// one: coarse levels first, in each slot the timer that was put in last.
+//
+// Kernel: kernel/time/timer.c, __run_timers, collect_expired_timers (6.1).
+func (s *Shard) run() {
+	w := &s.wheel
+	top := 0
+	for t := w.clk; top < levels-1 && t&(1<<lvlShift-1) == 0; t >>= lvlShift {
+		top++
+	}
+	// What fires may stop other timers that are due and start new ones in the
+	// slots being run; so the due ones move to a slot of their own first.
+	tail := uint32(0)
+	for n := top; n >= 0; n-- {
+		tail = s.collect(n*lvlSize+int(w.clk>>(n*lvlShift)&lvlMask), tail)
+	}
+	w.clk++
+	for i := w.heads[firing]; i != 0; i = w.heads[firing] {
+		c := s.at(i)
+		s.disarm(c)
+		s.expire(c)
+	}
+}
+
+// collect appends the timers of a slot to those that fire and returns the new
+// last one.
+func (s *Shard) collect(at int, tail uint32) uint32 {
+	w := &s.wheel
+	first := w.heads[at]
+	if first == 0 {
+		return tail
+	}
+	w.heads[at] = 0
+	w.pending[at/lvlSize] &^= 1 << (at & lvlMask)
+	if tail == 0 {
+		w.heads[firing] = first
+	} else {
+		s.at(tail).tnext, s.at(first).tprev = first, tail
+	}
+	for i := first; i != 0; i = s.at(i).tnext {
+		s.at(i).slot, tail = firing+1, i
+	}
+	return tail
+}

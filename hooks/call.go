@@ -1,0 +1,162 @@
+package hooks
+
+import (
+	"goipvs/conntrack"
+	"goipvs/packet"
+	"goipvs/sched"
+	"goipvs/xmit"
+)
+
+// call is one packet's way through one hook function: what Director's methods
+// hand to each other. It lives on the stack.
+type call struct {
+	d     *Director
+	p     *packet.Packet
+	pt    Point
+	h     packet.Header    // of the packet
+	shard *conntrack.Shard // of the client, locked
+	x     xmit.Context
+
+	ownReply bool // made on this host, and of a connection to a server here
+}
+
+// isBalanced reports whether IPVS knows a protocol, and whether its fragments
+// must not be put together.
+//
+// Kernel: ip_vs_proto.c, ip_vs_proto_data_get (6.1).
+func isBalanced(proto uint8) (known, dontDefrag bool) {
+	switch proto {
+	case packet.ProtoTCP, packet.ProtoUDP, packet.ProtoSCTP:
+		return true, false
+	case packet.ProtoAH, packet.ProtoESP:
+		return true, true
+	}
+	return false, false
+}
+
+// portISAKMP is IKE's port; AH and ESP go where its connection goes.
+const portISAKMP = 500
+
+// key makes the key by which a packet's connection is looked up. For a quoted
+// packet that went the other way the sides are exchanged. It reports false if
+// the ports are cut off.
+//
+// Kernel: ip_vs_conn.c, ip_vs_conn_fill_param_proto; ip_vs_proto_ah_esp.c,
+// ah_esp_conn_fill_param_proto (6.1).
+func key(h *packet.Header, b []byte, k *conntrack.Key) bool {
+	var sport, dport uint16
+	if _, ike := isBalanced(h.Protocol); ike {
+		k.Protocol, sport, dport = packet.ProtoUDP, portISAKMP, portISAKMP
+	} else {
+		var ok bool
+		if sport, dport, ok = h.Ports(b); !ok {
+			return false
+		}
+		k.Protocol = h.Protocol
+	}
+	k.Family = h.Family
+	if h.Inverse {
+		k.Client, k.CPort, k.Virtual, k.VPort = h.Dst, dport, h.Src, sport
+	} else {
+		k.Client, k.CPort, k.Virtual, k.VPort = h.Src, sport, h.Dst, dport
+	}
+	return true
+}
+
+// lock locks the shard of a client.
+func (c *call) lock(client *packet.Addr) {
+	c.shard = c.d.conns.Shard(client)
+	c.shard.Lock()
+}
+
+// unlock lets the shard go; what the transmitters gave out is sent after that.
+func (c *call) unlock() { c.shard.Unlock() }
+
+// findIn looks up the connection of a request.
+func (c *call) findIn(h *packet.Header) *conntrack.Conn {
+	var k conntrack.Key
+	if !key(h, c.p.Data(), &k) {
+		return nil
+	}
+	cp := c.shard.In(&k)
+	if c.p.Listener != nil {
+		c.p.Listener.Event(c.p, Looked{k, cp, "ip_vs_conn_in_get"})
+	}
+	return cp
+}
+
+// findOut looks up the connection of a reply.
+func (c *call) findOut(h *packet.Header) *conntrack.Conn {
+	var k conntrack.Key
+	if !key(h, c.p.Data(), &k) {
+		return nil
+	}
+	cp := c.shard.Out(&k)
+	if c.p.Listener != nil {
+		c.p.Listener.Event(c.p, Looked{k, cp, "ip_vs_conn_out_get"})
+	}
+	return cp
+}
+
+// dest returns a connection's server, nil if it has none.
+func (c *call) dest(cp *conntrack.Conn) *sched.Dest { return c.d.table.Dest(cp.DestID) }
+
+// countIn counts a packet to the server.
+//
+// Kernel: ip_vs_core.c, ip_vs_in_stats (6.1).
+func (c *call) countIn(cp *conntrack.Conn) {
+	if d := c.dest(cp); d != nil && d.Available {
+		n := c.p.Len()
+		d.Stats.CountIn(n)
+		d.Service().Stats.CountIn(n)
+		c.d.table.Total.CountIn(n)
+	}
+}
+
+// countOut counts a packet from the server.
+//
+// Kernel: ip_vs_core.c, ip_vs_out_stats (6.1).
+func (c *call) countOut(cp *conntrack.Conn) {
+	if d := c.dest(cp); d != nil && d.Available {
+		n := c.p.Len()
+		d.Stats.CountOut(n)
+		d.Service().Stats.CountOut(n)
+		c.d.table.Total.CountOut(n)
+	}
+}
+
+// countConn counts a new connection.
+//
+// Kernel: ip_vs_core.c, ip_vs_conn_stats (6.1).
+func (c *call) countConn(cp *conntrack.Conn, s *sched.Service) {
+	c.dest(cp).Stats.CountConn()
+	s.Stats.CountConn()
+	c.d.table.Total.CountConn()
+}
+
+// setState lets the state machine see the packet.
+//
+// Kernel: ip_vs_core.c, ip_vs_set_state (6.1).
+func (c *call) setState(cp *conntrack.Conn, proto uint8, h *packet.Header, dir conntrack.Direction) {
+	b := c.p.Data()
+	ch, ok := c.d.machines.Transition(c.shard, cp, proto, dir, b[min(h.Len, len(b)):])
+	if !ok {
+		return
+	}
+	if ch.Active != 0 {
+		c.dest(cp).SetActive(ch.Active > 0)
+	}
+	if c.p.Listener != nil {
+		c.p.Listener.Event(c.p, Moved{cp, ch})
+	}
+}
+
+// transmit sends the packet on by the connection's method.
+func (c *call) transmit(cp *conntrack.Conn, h *packet.Header) xmit.Verdict {
+	return c.x.Transmit(&xmit.Call{Packet: c.p, Header: h, Conn: cp, Shard: c.shard, Dest: c.dest(cp)})
+}
+
+// decide reports a verdict and returns it.
+func (c *call) decide(v xmit.Verdict, why packet.Reason, in string) xmit.Verdict {
+	return decide(c.p, v, why, in)
+}

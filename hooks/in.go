@@ -1,0 +1,137 @@
+package hooks
+
+import (
+	"goipvs/conntrack"
+	"goipvs/packet"
+	"goipvs/xmit"
+)
+
+const inHook = "ip_vs_in_hook"
+
+// In handles a packet that may be a request: of a connection, or for a virtual
+// service, which makes one. It is RemoteRequest at LOCAL_IN and LocalRequest at
+// LOCAL_OUT.
+//
+// Kernel: ip_vs_core.c, ip_vs_in_hook (6.1).
+func (d *Director) In(p *packet.Packet, pt Point) xmit.Verdict {
+	switch {
+	case p.Ours:
+		return decide(p, xmit.Accept, ReasonOurs, inHook)
+	case p.Kind != packet.ToHost && pt != LocalOut:
+		return decide(p, xmit.Accept, ReasonNotHost, inHook)
+	case p.Route == nil:
+		return decide(p, xmit.Accept, ReasonNotRouted, inHook)
+	case d.set.BackupOnly:
+		return decide(p, xmit.Accept, ReasonBackup, inHook)
+	}
+	c := call{d: d, p: p, pt: pt, x: d.context()}
+	p.ParseHeader(&c.h)
+	if isICMP(&c.h) {
+		if v, related := c.inICMP(); related {
+			return v
+		}
+	}
+	if known, _ := isBalanced(c.h.Protocol); !known {
+		// It comes back here only wrapped by somebody else: a tunnel.
+		if d.set.IgnoreTunneled {
+			p.Ours = true
+		}
+		return decide(p, xmit.Accept, ReasonProtocol, inHook)
+	}
+	if c.p.FromLoopback() {
+		c.checkOwnReply(&c.h)
+	}
+	c.lock(&c.h.Src)
+	v := c.request()
+	c.unlock()
+	c.x.Flush()
+	return v
+}
+
+// request is In with the client's shard locked.
+func (c *call) request() xmit.Verdict {
+	h := &c.h
+	cp := c.findIn(h)
+	if cp != nil && h.FragOff == 0 && opens(c.p.Data(), h) {
+		var v xmit.Verdict
+		if cp, v = c.reuse(cp); v != xmit.Accept {
+			return v
+		}
+	}
+	if cp != nil {
+		if dest := c.dest(cp); dest != nil && !dest.Available {
+			if !c.d.set.ExpireNoDestConn {
+				return c.decide(xmit.Drop, ReasonNoServer, inHook)
+			}
+			c.expireNow(cp, ReasonReplaced)
+			if c.p.Tracked {
+				return c.decide(xmit.Drop, ReasonOldTracking, inHook)
+			}
+			cp = nil
+		}
+	}
+	if cp == nil {
+		var v xmit.Verdict
+		if cp, v = c.tryToSchedule(h); cp == nil {
+			return v
+		}
+	}
+	c.countIn(cp)
+	c.setState(cp, h.Protocol, h, conntrack.Input)
+	v := c.transmit(cp, h)
+	if cp.Flags&conntrack.OnePacket == 0 {
+		cp.InPkts++
+	} else {
+		c.shard.Controller(cp, func(ct *conntrack.Conn) { ct.InPkts++ })
+	}
+	c.shard.Put(cp)
+	return c.decide(v, ReasonRequest, inHook)
+}
+
+// opens reports whether a packet asks for a new connection.
+//
+// Kernel: ip_vs_core.c, is_new_conn (6.1).
+func opens(b []byte, h *packet.Header) bool {
+	switch h.Protocol {
+	case packet.ProtoTCP:
+		return len(b) >= h.Len+packet.SizeTCP && b[h.Len+13]&0x02 != 0
+	case packet.ProtoSCTP:
+		return len(b) >= h.Len+packet.SizeSCTP+4 && b[h.Len+packet.SizeSCTP] == conntrack.ChunkInit
+	}
+	return false
+}
+
+// reuse decides whether a packet that asks for a new connection gets one though
+// there is an old one with the same addresses and ports: it then returns nil.
+func (c *call) reuse(cp *conntrack.Conn) (*conntrack.Conn, xmit.Verdict) {
+	dest, old := c.dest(cp), c.p.Tracked
+	switch {
+	case c.d.set.ExpireNoDestConn && dest != nil && dest.Weight == 0:
+	case c.d.set.ConnReuseMode != 0 && cp.Reusable(c.d.set.ConnReuseMode):
+		if cp.NControl != 0 && old {
+			return cp, xmit.Accept
+		}
+	default:
+		return cp, xmit.Accept
+	}
+	if cp.NControl == 0 {
+		c.expireNow(cp, ReasonReused)
+	} else if !old {
+		cp.Flags &^= conntrack.NFCT
+	}
+	if old {
+		return nil, c.decide(xmit.Drop, ReasonOldTracking, inHook)
+	}
+	return nil, xmit.Accept
+}
+
+// expireNow lets a connection end with the next tick.
+func (c *call) expireNow(cp *conntrack.Conn, why packet.Reason) {
+	if !c.p.Tracked {
+		cp.Flags &^= conntrack.NFCT
+	}
+	c.shard.ExpireNow(cp)
+	if c.p.Listener != nil {
+		c.p.Listener.Event(c.p, Changed{why, cp, "ip_vs_conn_expire_now"})
+	}
+}

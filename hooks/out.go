@@ -1,0 +1,117 @@
+package hooks
+
+import (
+	"goipvs/conntrack"
+	"goipvs/packet"
+	"goipvs/sched"
+	"goipvs/xmit"
+)
+
+const outHook = "ip_vs_out_hook"
+
+// Out handles a packet that may be a reply of a server: with NAT its source
+// becomes the virtual service. It is Reply at LOCAL_IN and FORWARD and
+// LocalReply at LOCAL_OUT.
+//
+// Kernel: ip_vs_core.c, ip_vs_out_hook (6.1).
+func (d *Director) Out(p *packet.Packet, pt Point) xmit.Verdict {
+	switch {
+	case p.Ours:
+		return decide(p, xmit.Accept, ReasonOurs, outHook)
+	case p.Route == nil:
+		return decide(p, xmit.Accept, ReasonNotRouted, outHook)
+	}
+	c := call{d: d, p: p, pt: pt, x: d.context()}
+	p.ParseHeader(&c.h)
+	if isICMP(&c.h) {
+		if v, related := c.outICMP(); related {
+			return v
+		}
+	}
+	known, dontDefrag := isBalanced(c.h.Protocol)
+	if !known {
+		return decide(p, xmit.Accept, ReasonProtocol, outHook)
+	}
+	if p.Family == packet.IPv4 && !dontDefrag && p.IsFragment() && !c.gather() {
+		return decide(p, xmit.Stolen, ReasonWaiting, "ip_vs_gather_frags")
+	}
+	c.lock(&c.h.Dst)
+	v := c.reply()
+	c.unlock()
+	c.x.Flush()
+	return v
+}
+
+// gather puts an IPv4 fragment together with the others; it reports true when
+// the packet is whole, and has then read its header anew.
+//
+// Kernel: ip_vs_core.c, ip_vs_gather_frags (6.1).
+func (c *call) gather() bool {
+	user := [...]xmit.DefragUser{LocalIn: xmit.DefragIn, Forward: xmit.DefragForward, LocalOut: xmit.DefragOut}[c.pt]
+	return c.d.stack.Defrag(c.p, user) && c.p.ParseHeader(&c.h)
+}
+
+// reply is Out with the client's shard locked.
+func (c *call) reply() xmit.Verdict {
+	if cp := c.findOut(&c.h); cp != nil {
+		return c.handleResponse(cp)
+	}
+	if c.d.set.NATICMPSend && c.h.HasPorts() {
+		if c.serverAsks() {
+			c.x.PortUnreachable(c.p)
+			return c.decide(xmit.Drop, ReasonServerAsks, outHook)
+		}
+	}
+	return c.decide(xmit.Accept, ReasonNoConn, outHook)
+}
+
+// serverAsks reports whether a packet comes from a NAT server that has no
+// connection for it, and isn't about to end one.
+func (c *call) serverAsks() bool {
+	const rst = 0x04
+	b := c.p.Data()
+	sport, _, ok := c.h.Ports(b)
+	if !ok || c.d.table.RealService(c.h.Family, c.h.Protocol, c.h.Src, sport) == nil {
+		return false
+	}
+	switch c.h.Protocol {
+	case packet.ProtoTCP:
+		return len(b) < c.h.Len+packet.SizeTCP || b[c.h.Len+13]&rst == 0
+	case packet.ProtoSCTP:
+		return len(b) < c.h.Len+packet.SizeSCTP+4 || b[c.h.Len+packet.SizeSCTP] != conntrack.ChunkAbort
+	}
+	return true
+}
+
+// handleResponse sends a reply on to the client.
+//
+// Kernel: ip_vs_core.c, handle_response (6.1).
+func (c *call) handleResponse(cp *conntrack.Conn) xmit.Verdict {
+	const in = "handle_response"
+	if sched.Forward(cp.Forward()) == sched.Masq {
+		if !xmit.SNAT(c.p, &c.h, cp) {
+			c.shard.Put(cp)
+			return c.decide(xmit.Stolen, ReasonCutOff, in)
+		}
+		if !c.reroute() {
+			c.shard.Put(cp)
+			return c.decide(xmit.Stolen, ReasonReroute, in)
+		}
+	}
+	c.countOut(cp)
+	c.setState(cp, c.h.Protocol, &c.h, conntrack.Output)
+	c.p.Ours = true
+	c.shard.Put(cp)
+	return c.decide(xmit.Accept, ReasonReply, in)
+}
+
+// reroute finds a reply's way anew, as of a packet made on this host; it reports
+// false if there is none.
+//
+// Kernel: ip_vs_core.c, ip_vs_route_me_harder (6.1).
+func (c *call) reroute() bool {
+	if !c.d.set.SNATReroute || c.pt == LocalIn || c.p.Route.Local {
+		return true
+	}
+	return c.d.stack.Reroute(c.p)
+}

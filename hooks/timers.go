@@ -1,0 +1,86 @@
+package hooks
+
+import (
+	"math"
+	"time"
+
+	"goipvs/conntrack"
+)
+
+// never is later than any time.
+const never = time.Duration(math.MaxInt64)
+
+// Periods of the director's own timers.
+const (
+	estimatePeriod = 2 * time.Second // Kernel: ip_vs_est.c, estimation_timer
+	defensePeriod  = time.Second     // Kernel: ip_vs_ctl.c, DEFENSE_TIMER_PERIOD
+)
+
+// timers are when the director has something to do besides connections.
+type timers struct {
+	estimate, defense, noDest time.Duration
+}
+
+func (t *timers) init(now time.Duration) {
+	t.estimate, t.defense, t.noDest = now+estimatePeriod, now+defensePeriod, never
+}
+
+func (t *timers) flushNoDest(now time.Duration) { t.noDest = now + conntrack.Tick }
+
+// Advance moves the director's clock to now, which is not before the last: what
+// is due by then happens, in order of time. Live, call it every few
+// milliseconds; in replay, before each packet. Calls must not overlap.
+func (d *Director) Advance(now time.Duration) {
+	t := &d.timers
+	for {
+		d.conns.LockAll()
+		due := min(t.estimate, t.defense, t.noDest, d.table.NextTimer())
+		d.conns.UnlockAll()
+		if due > now {
+			break
+		}
+		d.moveTo(due)
+		if t.noDest == due {
+			t.noDest = never
+			d.expireNoDest()
+		}
+		if t.estimate == due {
+			t.estimate = due + estimatePeriod
+			if d.set.RunEstimation {
+				d.conns.LockAll()
+				d.table.Estimate()
+				d.conns.UnlockAll()
+			}
+		}
+		if t.defense == due {
+			t.defense = due + defensePeriod
+			d.conns.LockAll()
+			d.updateDefense()
+			d.conns.UnlockAll()
+		}
+	}
+	d.moveTo(now)
+}
+
+func (d *Director) moveTo(now time.Duration) {
+	d.now.Store(int64(now))
+	d.conns.Advance(now)
+	d.conns.LockAll()
+	if d.table.NextTimer() <= now {
+		d.table.Advance(now)
+	}
+	d.conns.UnlockAll()
+}
+
+// expireNoDest ends the connections of deleted servers.
+//
+// Kernel: ip_vs_conn.c, ip_vs_expire_nodest_conn_flush (6.1).
+func (d *Director) expireNoDest() {
+	d.conns.Each(func(s *conntrack.Shard, c *conntrack.Conn) bool {
+		dest := d.table.Dest(c.DestID)
+		if dest != nil && !dest.Available && c.NControl == 0 {
+			s.Delete(c)
+		}
+		return true
+	})
+}
