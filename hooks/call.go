@@ -153,7 +153,7 @@ func (c *call) setState(cp *conntrack.Conn, proto uint8, h *packet.Header, dir c
 
 // transmit sends the packet on by the connection's method.
 func (c *call) transmit(cp *conntrack.Conn, h *packet.Header) xmit.Verdict {
-	return c.x.Transmit(&xmit.Call{Packet: c.p, Header: h, Conn: cp, Shard: c.shard, Dest: c.dest(cp)})
+	return c.x.Transmit(&xmit.Call{Packet: c.p, Header: *h, Conn: cp, Shard: c.shard, Dest: c.dest(cp)})
 }
 
 // decide reports a verdict and returns it.

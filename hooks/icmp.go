@@ -201,7 +201,7 @@ func (c *call) relatedRequest(q *packet.Header, t *tunnelled, in string) xmit.Ve
 		v, why = xmit.Stolen, ReasonTunnelError
 	default:
 		c.countIn(cp)
-		v = c.x.ICMP(&xmit.Call{Packet: c.p, Header: q, Conn: cp, Shard: c.shard, Dest: c.dest(cp)}, c.h.Len, c.pt == Forward)
+		v = c.x.ICMP(&xmit.Call{Packet: c.p, Header: *q, Conn: cp, Shard: c.shard, Dest: c.dest(cp)}, c.h.Len, c.pt == Forward)
 		why = ReasonRequest
 	}
 	if made {

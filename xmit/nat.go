@@ -11,7 +11,7 @@ import (
 // Call is a packet on its way to a server: what the transmitters need.
 type Call struct {
 	Packet *packet.Packet
-	Header *packet.Header // of the packet, or of what an ICMP error quotes
+	Header packet.Header // of the packet, or of what an ICMP error quotes
 	Conn   *conntrack.Conn
 	Shard  *conntrack.Shard // Conn's, locked
 	Dest   *sched.Dest      // Conn's; nil if it has none
@@ -39,7 +39,7 @@ func (x *Context) Transmit(c *Call) Verdict {
 //
 // Kernel: ip_vs_xmit.c, ip_vs_nat_xmit, ip_vs_nat_xmit_v6 (6.1).
 func (x *Context) NAT(c *Call) Verdict {
-	p, h, cp := c.Packet, c.Header, c.Conn
+	p, h, cp := c.Packet, &c.Header, c.Conn
 	in := natFunc(p.Family)
 	if cp.Flags&conntrack.NoCPort != 0 && h.FragOff == 0 {
 		sport, _, ok := h.Ports(p.Data())

@@ -31,7 +31,7 @@ func (x *Context) ICMP(c *Call, toff int, forwarded bool) Verdict {
 		m = allowNonLocal
 	}
 	input := p.Route.Input
-	rt, at := x.outRoute(p, c.Header, c.Dest, cp.Family, cp.Dest, m)
+	rt, at := x.outRoute(p, &c.Header, c.Dest, cp.Family, cp.Dest, m)
 	if at == nowhere {
 		return Stolen
 	}
@@ -39,7 +39,7 @@ func (x *Context) ICMP(c *Call, toff int, forwarded bool) Verdict {
 		x.drop(p, ReasonLoopback, in, nil)
 		return Stolen
 	}
-	if !translateICMP(p, c.Header, cp, toServer, toff) {
+	if !translateICMP(p, &c.Header, cp, toServer, toff) {
 		x.drop(p, ReasonBadQuote, in, nil)
 		return Stolen
 	}
