@@ -56,6 +56,11 @@ func (c *call) reply() xmit.Verdict {
 	if cp := c.findOut(&c.h); cp != nil {
 		return c.handleResponse(cp)
 	}
+	if c.d.table.ConnOut() && c.h.Protocol == packet.ProtoUDP {
+		if cp := c.serverRequest(); cp != nil {
+			return c.handleResponse(cp)
+		}
+	}
 	if c.d.set.NATICMPSend && c.h.HasPorts() {
 		if c.serverAsks() {
 			c.x.PortUnreachable(c.p)

@@ -13,13 +13,13 @@ import (
 func (c *call) schedulePersistent(s *sched.Service, h *packet.Header, k *conntrack.Key) (*conntrack.Conn, packet.Reason) {
 	const portFTP = 21
 	tk := templateKey(s, k)
-	if !c.engineData(s, h, &tk) {
+	if !c.engineData(s, &tk) {
 		return nil, ReasonPersistence
 	}
 	ts := conntrack.LockNested(c.shard, c.d.conns.TemplateShard(&tk.Client))
 	defer ts.Unlock()
 	ct := ts.Template(&tk)
-	if ct != nil && !c.usable(ts.Shard, ct) {
+	if ct != nil && !c.usable(ts.Shard, ct, nil) {
 		ct = nil
 	}
 	var dest *sched.Dest
@@ -78,13 +78,13 @@ func templateKey(s *sched.Service, k *conntrack.Key) conntrack.Key {
 	return tk
 }
 
-// usable reports whether a template's server can take another connection; if
-// not the template is invalidated.
+// usable reports whether a template's server can take another connection, and is
+// the one that is wanted, if any; if not the template is invalidated.
 //
 // Kernel: ip_vs_conn.c, ip_vs_check_template (6.1).
-func (c *call) usable(s *conntrack.Shard, ct *conntrack.Conn) bool {
+func (c *call) usable(s *conntrack.Shard, ct *conntrack.Conn, want *sched.Dest) bool {
 	dest := c.dest(ct)
-	if dest != nil && dest.Available && !(c.d.set.ExpireQuiescentTemplate && dest.Weight == 0) {
+	if dest != nil && dest.Available && !(c.d.set.ExpireQuiescentTemplate && dest.Weight == 0) && (want == nil || want == dest) {
 		return true
 	}
 	if c.p.Listener != nil {
@@ -92,12 +92,4 @@ func (c *call) usable(s *conntrack.Shard, ct *conntrack.Conn) bool {
 	}
 	s.Invalidate(ct)
 	return false
-}
-
-// engineData adds what the service's persistence engine reads from the packet
-// to a template's key. It reports false if the engine can't read it.
-//
-// Kernel: ip_vs_core.c, ip_vs_conn_fill_param_persist (6.1).
-func (c *call) engineData(s *sched.Service, h *packet.Header, k *conntrack.Key) bool {
-	return true
 }
