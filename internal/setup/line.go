@@ -59,3 +59,30 @@ func (e *Error) Error() string {
 
 // Unwrap returns what is wrong.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Interfaces returns the names of the interfaces that lines name but do not
+// add, in order, without the loopback interface.
+func Interfaces(lines []Line) []string {
+	var names []string
+	added := map[string]bool{"": true, "lo": true}
+	for _, l := range lines {
+		name := ""
+		switch c := l.Command.(type) {
+		case LinkAdd:
+			added[c.Name] = true
+		case LinkSet:
+			name = c.Name
+		case AddrAdd:
+			name = c.Dev
+		case RouteAdd:
+			name = c.Dev
+		case NeighAdd:
+			name = c.Dev
+		}
+		if !added[name] {
+			added[name] = true
+			names = append(names, name)
+		}
+	}
+	return names
+}

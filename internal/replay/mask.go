@@ -1,0 +1,53 @@
+package replay
+
+import "fmt"
+
+// firstDifference says where two frames first differ.
+func firstDifference(want, got []byte) string {
+	n := 0
+	for n < min(len(want), len(got)) && want[n] == got[n] {
+		n++
+	}
+	from := max(0, n-4)
+	return fmt.Sprintf("first different octet %d: want …%x… got …%x… (lengths %d and %d)",
+		n, upto(want, from, n+12), upto(got, from, n+12), len(want), len(got))
+}
+
+// octet is what stands for a checksum in a masked frame.
+func (c check) octet() byte {
+	if c == right {
+		return 1
+	}
+	return 0
+}
+
+// masked returns a frame with the fields zeroed that meta.json says the kernel
+// fills unpredictably. A checksum that depends on one is replaced by whether it
+// is right.
+func masked(frame []byte, link LinkType, fields []string) []byte {
+	if len(fields) == 0 {
+		return frame
+	}
+	at := 0
+	if link == LinkEthernet {
+		at = min(sizeEthernet, len(frame))
+	}
+	x := append([]byte(nil), frame...)
+	b := x[at:]
+	d := dissect(frame[at:])
+	for _, f := range fields {
+		switch {
+		case f == "ip.id" && d.v == 4:
+			b[4], b[5] = 0, 0
+			b[10], b[11] = 0, d.ip.octet()
+		case f == "udp.sport" && d.kind == l4UDP:
+			b[d.l4], b[d.l4+1] = 0, 0
+			if d.sum != 0 {
+				b[d.l4+6], b[d.l4+7] = 0, d.transport.octet()
+			}
+		case f == "frag.id" && d.fragment:
+			clear(b[d.fragAt+4 : d.fragAt+8])
+		}
+	}
+	return x
+}
