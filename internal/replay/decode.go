@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	"goipvs/packet"
 )
 
 // Describe returns a frame in one readable line. guePort is the UDP port that
@@ -91,6 +93,10 @@ func describeOne(s *strings.Builder, b []byte, guePort uint16) (inner []byte, ne
 			return d.inner, 0
 		}
 	default:
+		if name := portProtocols[d.proto]; name != "" && len(d.payload) >= 4 {
+			fmt.Fprintf(s, " | %s %d > %d, cut after %d octets", name, binary.BigEndian.Uint16(d.payload), binary.BigEndian.Uint16(d.payload[2:]), len(d.payload))
+			break
+		}
 		fmt.Fprintf(s, " | protocol %d, %d octets: %x", d.proto, len(d.payload), upto(d.payload, 0, 32))
 	}
 	if len(d.data) > 0 {
@@ -98,6 +104,9 @@ func describeOne(s *strings.Builder, b []byte, guePort uint16) (inner []byte, ne
 	}
 	return nil, 0
 }
+
+// portProtocols are the protocols whose header starts with ports.
+var portProtocols = map[uint8]string{packet.ProtoTCP: "TCP", packet.ProtoUDP: "UDP", packet.ProtoSCTP: "SCTP"}
 
 // describeHeader describes the IP header.
 func (d *dissection) describeHeader(s *strings.Builder) {

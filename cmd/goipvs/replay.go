@@ -1,0 +1,187 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"goipvs/internal/replay"
+	"goipvs/internal/setup"
+)
+
+func newReplayCommand() *cobra.Command {
+	var a replayArgs
+	cmd := &cobra.Command{
+		Use:   "replay [-o OUTDIR] CASEDIR | --setup FILE [--timeline FILE] [-o OUTDIR] CAPTURE",
+		Short: "Run a director from a capture",
+		Long: `Feeds a capture to an emulated host with a director, which a setup file
+configures with the very ip, sysctl and ipvsadm lines that configure a real one,
+and collects what leaves it. The clock is the capture's.
+
+CASEDIR is a recorded case: setup.sh, timeline.sh, in.pcapng. Where it has
+out.pcapng or listings, the output is compared with them, and the first
+differences are printed; the exit code is then 1.
+
+CAPTURE is any pcap or pcapng file of Ethernet, raw IP or Linux cooked frames.
+Interfaces are found by their names. The clock of the timeline
+(lines "at SECONDS COMMAND") starts with its first frame.
+
+With -o, OUTDIR gets out.pcapng, list.txt, conns.txt, stats.txt and shows.txt.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.run(args[0], cmd.OutOrStdout()) },
+	}
+	cmd.Flags().StringVar(&a.setup, "setup", "", "what the director was told: ip, sysctl and ipvsadm lines")
+	cmd.Flags().StringVar(&a.timeline, "timeline", "", "what it was told later: lines \"at SECONDS COMMAND\"")
+	cmd.Flags().StringVar(&a.iface, "iface", "", "the interface of a capture that doesn't name it")
+	cmd.Flags().StringVarP(&a.out, "output", "o", "", "the folder to write to")
+	return cmd
+}
+
+// replayArgs are the options of replay.
+type replayArgs struct{ setup, timeline, iface, out string }
+
+func (a *replayArgs) run(name string, stdout io.Writer) error {
+	if a.setup != "" {
+		return a.capture(name, stdout)
+	}
+	switch {
+	case a.timeline != "":
+		return errors.New("--timeline goes with --setup")
+	case a.iface != "":
+		return errors.New("--iface goes with --setup")
+	}
+	if i, err := os.Stat(name); err == nil && !i.IsDir() {
+		return fmt.Errorf("%s: no folder of a case; a capture needs --setup FILE", name)
+	}
+	c, err := replay.OpenCase(name)
+	if err != nil {
+		return err
+	}
+	config, in, err := c.Config()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if !c.Expects() {
+		return a.replay(config, stdout)
+	}
+	return a.compare(c, config, stdout)
+}
+
+// compare replays a case and compares.
+func (a *replayArgs) compare(c *replay.Case, config replay.Config, stdout io.Writer) error {
+	out := a.out
+	if out == "" {
+		dir, err := os.MkdirTemp("", "goipvs")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		out = dir
+	} else if same(out, c.Dir) {
+		return fmt.Errorf("%s: is the case itself", out)
+	}
+	r, err := write(config, out, nil)
+	if err != nil {
+		return err
+	}
+	d, err := c.Compare(out)
+	if err != nil {
+		return err
+	}
+	name := filepath.Base(filepath.Clean(c.Dir))
+	if len(d) == 0 {
+		in, out := 0, 0
+		for _, i := range r.Interfaces {
+			in, out = in+i.In, out+i.Out
+		}
+		_, err := fmt.Fprintf(stdout, "%s: equal (%d frames in, %d out)\n", name, in, out)
+		return err
+	}
+	const most = 5
+	fmt.Fprintf(stdout, "%s: differs\n", name)
+	for _, x := range d[:min(len(d), most)] {
+		fmt.Fprintln(stdout, " ", x)
+	}
+	if len(d) > most {
+		fmt.Fprintf(stdout, "  … and %d more\n", len(d)-most)
+	}
+	return answerNo(nil)
+}
+
+// capture replays somebody's capture.
+func (a *replayArgs) capture(name string, stdout io.Writer) (err error) {
+	c := replay.Config{Iface: a.iface, Implied: true, FromFirst: true}
+	if c.Setup, err = setup.ParseFile(a.setup); err != nil {
+		return err
+	}
+	if a.timeline != "" {
+		if c.Timeline, err = setup.ParseTimelineFile(a.timeline); err != nil {
+			return err
+		}
+	}
+	f, err := os.Open(name)
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s: %w", name, e.Err)
+	} else if err != nil {
+		return err
+	}
+	defer f.Close()
+	if i, err := f.Stat(); err == nil && i.IsDir() {
+		return fmt.Errorf("%s: a folder; with --setup a capture is wanted", name)
+	}
+	if c.Capture, err = replay.NewCapture(name, f); err != nil {
+		return err
+	}
+	if same(name, filepath.Join(a.out, replay.OutFile)) {
+		return fmt.Errorf("%s: would be overwritten", name)
+	}
+	return a.replay(c, stdout)
+}
+
+// replay replays, and prints a summary: with the listings, unless they are
+// written to a folder.
+func (a *replayArgs) replay(c replay.Config, stdout io.Writer) error {
+	printer := replay.Printer{W: stdout}
+	var r *replay.Report
+	var err error
+	if a.out != "" {
+		r, err = write(c, a.out, printer)
+	} else {
+		r, err = replay.Run(c, printer)
+	}
+	if err != nil {
+		return err
+	}
+	r.Print(stdout)
+	return nil
+}
+
+// write replays into a folder.
+func write(c replay.Config, dir string, also replay.Observer) (*replay.Report, error) {
+	o, err := replay.NewOutDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var all replay.Observer = o
+	if also != nil {
+		all = replay.Observers{o, also}
+	}
+	r, err := replay.Run(c, all)
+	if closed := o.Close(); err == nil {
+		err = closed
+	}
+	return r, err
+}
+
+// same reports whether two names are of one file or folder.
+func same(a, b string) bool {
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
+}

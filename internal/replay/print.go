@@ -1,0 +1,117 @@
+package replay
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"goipvs/internal/setup"
+)
+
+// Observers is an Observer that passes on to several.
+type Observers []Observer
+
+// Interface implements Observer.
+func (all Observers) Interface(index int, i CaptureIf) {
+	for _, o := range all {
+		o.Interface(index, i)
+	}
+}
+
+// Input implements Observer.
+func (all Observers) Input(f *Frame, iface int) {
+	for _, o := range all {
+		o.Input(f, iface)
+	}
+}
+
+// Output implements Observer.
+func (all Observers) Output(iface int, at time.Duration, frame []byte) {
+	for _, o := range all {
+		o.Output(iface, at, frame)
+	}
+}
+
+// Command implements Observer.
+func (all Observers) Command(l setup.Line, err error) {
+	for _, o := range all {
+		o.Command(l, err)
+	}
+}
+
+// Listing implements Observer.
+func (all Observers) Listing(l Listing) {
+	for _, o := range all {
+		o.Listing(l)
+	}
+}
+
+// Printer is an Observer that prints listings as they are taken, and commands
+// that failed.
+type Printer struct{ W io.Writer }
+
+// Interface implements Observer.
+func (p Printer) Interface(int, CaptureIf) {}
+
+// Input implements Observer.
+func (p Printer) Input(*Frame, int) {}
+
+// Output implements Observer.
+func (p Printer) Output(int, time.Duration, []byte) {}
+
+// Command implements Observer.
+func (p Printer) Command(l setup.Line, err error) {
+	if err == nil {
+		return
+	}
+	if e, ok := errors.AsType[*setup.Error](err); ok {
+		err = e.Err
+	}
+	fmt.Fprintf(p.W, "# at %.6f %s\n%v\n\n", l.At.Seconds(), l.Text, err)
+}
+
+// Listing implements Observer.
+func (p Printer) Listing(l Listing) {
+	fmt.Fprintf(p.W, "# at %.6f %s\n%s\n", l.At.Seconds(), l.Command, l.Text)
+}
+
+// Print prints the report for people: frames by interface, and whatever was
+// not as it should be.
+func (r *Report) Print(w io.Writer) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "INTERFACE\tIN\tOUT\t")
+	for _, i := range r.Interfaces {
+		note := ""
+		if i.NotOurs > 0 {
+			note = fmt.Sprintf("%d of those in not to its Ethernet address", i.NotOurs)
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%s\n", i.Name, i.In, i.Out, note)
+	}
+	t.Flush()
+	for _, x := range []struct {
+		n    int
+		what string
+	}{
+		{r.Cut, "passed over: the capture has only the beginning of them"},
+		{r.Outgoing, "passed over: sent by the captured host itself, or too short"},
+		{r.Backwards, "earlier than the one before, taken to come with it"},
+	} {
+		if x.n > 0 {
+			fmt.Fprintf(w, "%s %s\n", frames(x.n), x.what)
+		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(r.Refused)) {
+		fmt.Fprintf(w, "%s not sent: %s\n", frames(r.Refused[why]), why)
+	}
+}
+
+func frames(n int) string {
+	if n == 1 {
+		return "1 frame"
+	}
+	return fmt.Sprintf("%d frames", n)
+}
