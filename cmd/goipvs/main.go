@@ -79,6 +79,7 @@ To see it work on this machine alone: goipvs lab`,
 	root.PersistentFlags().StringVar(&socket, "socket", socket, "the daemon's control socket, also GOIPVS_SOCKET")
 	root.AddCommand(
 		newHooksCommand(),
+		newLabCommand(),
 	)
 	return root
 }

@@ -1,0 +1,92 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// labDirPrefix begins the names of laboratories' directories.
+const labDirPrefix = "goipvs-lab-"
+
+// Options is what a Lab is started with.
+type Options struct {
+	Self string // the goipvs binary
+	Keep bool   // hosts and processes stay when this process ends
+}
+
+// Lab is a network whose hosts live: servers serve, and the director runs the
+// daemon.
+type Lab struct {
+	*Network
+	Dir    string // for the control socket, logs and setup files
+	Socket string // the daemon's control socket
+	Daemon *Process
+	Hosts  []*Process
+
+	o Options
+}
+
+// Start builds the plan's network and starts what lives on it. Stop ends it;
+// where Start fails it has cleaned up.
+func Start(ctx context.Context, p Plan, o Options) (l *Lab, err error) {
+	l = &Lab{o: o}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.Stop())
+			l = nil
+		}
+	}()
+	if l.Dir, err = os.MkdirTemp("", labDirPrefix); err != nil {
+		return l, err
+	}
+	l.Socket = filepath.Join(l.Dir, "goipvs.sock")
+	if l.Network, err = Build(p); err != nil {
+		return l, err
+	}
+	for _, h := range p.Hosts {
+		n := l.Nodes[h.Name]
+		if len(h.Serves) == 0 && !h.Unwrap.IsValid() && !o.Keep {
+			continue
+		}
+		host, err := l.startHost(n)
+		if err != nil {
+			return l, err
+		}
+		l.Hosts = append(l.Hosts, host)
+	}
+	file := filepath.Join(l.Dir, "director.setup")
+	if err := os.WriteFile(file, []byte(p.Director().Setup), 0o644); err != nil {
+		return l, err
+	}
+	return l, l.StartDaemon(ctx, "--setup", file)
+}
+
+// Stop ends the processes and lets go of the hosts, which vanish.
+func (l *Lab) Stop() error {
+	var errs []error
+	if l.Daemon != nil {
+		errs = append(errs, l.Daemon.Stop())
+	}
+	for _, h := range l.Hosts {
+		errs = append(errs, h.Stop())
+	}
+	if l.Network != nil {
+		l.Network.Close()
+	}
+	return errors.Join(append(errs, os.RemoveAll(l.Dir))...)
+}
+
+// Admin runs goipvs ipvsadm against the daemon and returns what it printed.
+func (l *Lab) Admin(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, l.o.Self)
+	cmd.Args = append([]string{"goipvs", "--socket", l.Socket, "ipvsadm"}, args...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", errors.New("ipvsadm " + strings.Join(args, " ") + ": " + strings.TrimSpace(string(out)))
+	}
+	return string(out), nil
+}

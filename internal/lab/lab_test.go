@@ -1,0 +1,79 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"goipvs/packet"
+)
+
+// self is the goipvs binary that the tests run on their hosts.
+var self string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "goipvs-lab-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	self = filepath.Join(dir, "goipvs")
+	if out, err := exec.Command("go", "build", "-o", self, "goipvs/cmd/goipvs").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// needRoot skips a test where it can't make network namespaces.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root for network namespaces")
+	}
+}
+
+// Servers answer and tunnels are unwrapped without any director between.
+func TestServersAnswer(t *testing.T) {
+	needRoot(t)
+	for _, s := range []Scenario{NAT, DR, Tunnel, Local} {
+		for _, f := range []packet.Family{packet.IPv4, packet.IPv6} {
+			t.Run(fmt.Sprint(s, " ", f), func(t *testing.T) {
+				ctx := context.Background()
+				l := &Lab{Dir: t.TempDir(), o: Options{Self: self}}
+				var err error
+				if l.Network, err = Build(NewPlan(s, f)); err != nil {
+					t.Fatal(err)
+				}
+				defer l.Network.Close()
+				for _, h := range l.Plan.Servers() {
+					p, err := l.startHost(l.Nodes[h.Name])
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer p.Stop()
+					from := l.Director().Netns
+					if h.Serves[0].Addr() == l.Plan.VIP {
+						from = l.Nodes[h.Name].Netns
+					}
+					a, err := Get(ctx, from, h.Serves[0])
+					if err != nil || a.Server != h.Name {
+						t.Errorf("Get %v = %+v, %v", h.Serves[0], a, err)
+					}
+					a, err = Echo(ctx, from, h.Serves[1], "hello")
+					if err != nil || a.Server != h.Name {
+						t.Errorf("Echo %v = %+v, %v", h.Serves[1], a, err)
+					}
+				}
+			})
+		}
+	}
+	_ = netip.Addr{}
+}
