@@ -80,6 +80,7 @@ To see it work on this machine alone: goipvs lab`,
 	root.AddCommand(
 		newHooksCommand(),
 		newLabCommand(),
+		newReplayCommand(),
 	)
 	return root
 }
