@@ -74,12 +74,12 @@ func (m *machine) SetLink(c setup.LinkSet) error {
 	return about(err, c.Name)
 }
 
-// about adds to an error the operand that it is about.
+// about puts the operand that an error is about before it.
 func about(err error, what string) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", err, what)
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // AddAddr implements setup.Machine.
@@ -178,7 +178,9 @@ func (m *machine) IPVSAdm(c setup.IPVSAdm, out io.Writer) error {
 	code := ipvsadm.Run(c.Args, ipvsadm.Env{
 		Stdin: strings.NewReader(""), Stdout: out, Stderr: &complaint, Conn: m.conn,
 	})
-	m.defragFTP()
+	if slices.ContainsFunc(c.Args, func(a string) bool { return strings.HasSuffix(a, ":21") || strings.HasSuffix(a, ":ftp") }) {
+		m.defragFTP()
+	}
 	if code == 0 {
 		return nil
 	}

@@ -1,0 +1,162 @@
+package replay
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// waitingFile lists the recorded cases that don't match yet, one a line, each
+// with the feature that it waits for.
+const waitingFile = corpus + "/waiting.txt"
+
+func waiting(t *testing.T) map[string]string {
+	t.Helper()
+	m := map[string]string{}
+	f, err := os.Open(waitingFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	sc := bufio.NewScanner(f)
+	for sc.Scan() {
+		name, feature, ok := strings.Cut(sc.Text(), " ")
+		if name == "" || name[0] == '#' {
+			continue
+		}
+		if !ok {
+			t.Errorf("%s: %s waits for nothing", waitingFile, name)
+		}
+		m[name] = strings.TrimSpace(feature)
+	}
+	if err := sc.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// cases returns the folders of all recorded cases.
+func cases(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(corpus + "/*/" + MetaFile)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for i := range files {
+		files[i] = filepath.Dir(files[i])
+	}
+	return files
+}
+
+// replayCase replays a case into a folder and returns the differences from the
+// recording.
+func replayCase(dir, out string) ([]string, error) {
+	c, err := OpenCase(dir)
+	if err != nil {
+		return nil, err
+	}
+	config, in, err := c.Config()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	o, err := NewOutDir(out)
+	if err != nil {
+		return nil, err
+	}
+	_, err = Run(config, o)
+	if err := errors.Join(err, o.Close()); err != nil {
+		return nil, err
+	}
+	return c.Compare(out)
+}
+
+// TestConformance replays every recorded case and compares all of its output
+// with the kernel's.
+func TestConformance(t *testing.T) {
+	waits := waiting(t)
+	type count struct{ equal, all int }
+	var mu sync.Mutex
+	families := map[string]*count{}
+	t.Run("case", func(t *testing.T) {
+		for _, dir := range cases(t) {
+			name := filepath.Base(dir)
+			family, _, _ := strings.Cut(name, "-")
+			feature, waited := waits[name]
+			delete(waits, name)
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				d, err := replayCase(dir, t.TempDir())
+				if err != nil {
+					d = []string{err.Error()}
+				}
+				mu.Lock()
+				if families[family] == nil {
+					families[family] = &count{}
+				}
+				families[family].all++
+				if d == nil {
+					families[family].equal++
+				}
+				mu.Unlock()
+				switch {
+				case waited && d == nil:
+					t.Errorf("equal, and still in %s (%s)", waitingFile, feature)
+				case waited:
+					t.Logf("waits for: %s", feature)
+				case d != nil:
+					t.Error(strings.Join(d, "\n"))
+				}
+			})
+		}
+	})
+	for name := range waits {
+		t.Errorf("%s: there is no case %s", waitingFile, name)
+	}
+	var names []string
+	sum := count{}
+	for n, c := range families {
+		names = append(names, n)
+		sum.equal, sum.all = sum.equal+c.equal, sum.all+c.all
+	}
+	slices.Sort(names)
+	var s strings.Builder
+	for _, n := range names {
+		fmt.Fprintf(&s, "\n%-8s %3d of %3d equal", n, families[n].equal, families[n].all)
+	}
+	t.Logf("%s\n%-8s %3d of %3d equal", s.String(), "all", sum.equal, sum.all)
+}
+
+// TestDeterministic replays a case twice: every file comes out the same, octet
+// for octet.
+func TestDeterministic(t *testing.T) {
+	for _, name := range []string{"random-v4-08", "tun-icmp-back", "v6-fwmark"} {
+		a, b := t.TempDir(), t.TempDir()
+		for _, dir := range []string{a, b} {
+			if _, err := replayCase(filepath.Join(corpus, name), dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		files, err := os.ReadDir(a)
+		if err != nil || len(files) < 4 {
+			t.Fatalf("%v, %v", files, err)
+		}
+		for _, f := range files {
+			x, err1 := os.ReadFile(filepath.Join(a, f.Name()))
+			y, err2 := os.ReadFile(filepath.Join(b, f.Name()))
+			if err := errors.Join(err1, err2); err != nil || string(x) != string(y) {
+				t.Errorf("%s: %s differs (%v)", name, f.Name(), err)
+			}
+		}
+	}
+}
