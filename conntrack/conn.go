@@ -102,6 +102,7 @@ type Key struct {
 type Ext struct {
 	PE     string // persistence engine's name and data, of templates
 	PEData []byte
+	FTP    *FTP // of an FTP control connection
 	next   uint32
 }
 
@@ -114,4 +115,13 @@ type New struct {
 	Flags      Flags
 	DestID     uint32
 	FWMark     uint32
+	FTP        bool // it is an FTP control connection
+}
+
+// FTP is what the FTP helper keeps of a control connection.
+//
+// Kernel: ip_vs_ftp.c, cp->app_data (6.1).
+type FTP struct {
+	Mode    uint8  // the last command that asked for a data connection; the helper's own numbers
+	In, Out SeqAdj // of the client's and of the server's segments
 }

@@ -18,7 +18,10 @@ func (s *Shard) New(n *New) *Conn {
 		self:    Ref(s.no<<refBits | i),
 	}
 	if n.PEData != nil && n.Flags&Template != 0 {
-		s.setExt(c, n.PE, n.PEData)
+		s.setExt(c, Ext{PE: n.PE, PEData: append([]byte(nil), n.PEData...)})
+	}
+	if n.FTP {
+		s.setExt(c, Ext{FTP: new(FTP)})
 	}
 	s.table.count.Add(1)
 	if c.Flags&NoCPort != 0 {
@@ -28,7 +31,7 @@ func (s *Shard) New(n *New) *Conn {
 	return c
 }
 
-func (s *Shard) setExt(c *Conn, pe string, data []byte) {
+func (s *Shard) setExt(c *Conn, x Ext) {
 	i := s.free
 	if i == 0 {
 		i = uint32(len(s.ext))
@@ -36,7 +39,7 @@ func (s *Shard) setExt(c *Conn, pe string, data []byte) {
 	} else {
 		s.free = s.ext[i].next
 	}
-	s.ext[i] = Ext{PE: pe, PEData: append([]byte(nil), data...)}
+	s.ext[i] = x
 	c.ext = i
 }
 

@@ -153,7 +153,20 @@ func (c *call) setState(cp *conntrack.Conn, proto uint8, h *packet.Header, dir c
 
 // transmit sends the packet on by the connection's method.
 func (c *call) transmit(cp *conntrack.Conn, h *packet.Header) xmit.Verdict {
+	if c.ftp(cp) != nil {
+		return c.transmitHelped(cp)
+	}
 	return c.x.Transmit(&xmit.Call{Packet: c.p, Header: *h, Conn: cp, Shard: c.shard, Dest: c.dest(cp)})
+}
+
+// transmitHelped is transmit for a connection with a helper. It works on a copy
+// of the call, so that those of all others stay off the heap.
+func (c *call) transmitHelped(cp *conntrack.Conn) xmit.Verdict {
+	own := new(call)
+	*own = *c
+	v := own.x.Transmit(&xmit.Call{Packet: c.p, Header: c.h, Conn: cp, Shard: c.shard, Dest: c.dest(cp), Mangler: own})
+	c.x = own.x
+	return v
 }
 
 // decide reports a verdict and returns it.

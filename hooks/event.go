@@ -46,6 +46,7 @@ const (
 	ReasonServerAsks   packet.Reason = "nat-icmp-send"        // a server talks without a connection: told so
 	ReasonTunnelError  packet.Reason = "tunnel-error-relayed" // an error about our tunnel: the client gets one of its own
 	ReasonWaiting      packet.Reason = "fragment-kept"        // kept until the other fragments are there
+	ReasonHelper       packet.Reason = "helper-refused"       // a helper can't read the segment: checksum wrong or cut off
 	ReasonReroute      packet.Reason = "no-reroute"           // a reply without a way after its source changed
 )
 

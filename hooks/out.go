@@ -94,6 +94,10 @@ func (c *call) serverAsks() bool {
 func (c *call) handleResponse(cp *conntrack.Conn) xmit.Verdict {
 	const in = "handle_response"
 	if sched.Forward(cp.Forward()) == sched.Masq {
+		if f := c.ftp(cp); f != nil && !c.ftpOut(cp, f) {
+			c.shard.Put(cp)
+			return c.decide(xmit.Stolen, ReasonHelper, in)
+		}
 		if !xmit.SNAT(c.p, &c.h, cp) {
 			c.shard.Put(cp)
 			return c.decide(xmit.Stolen, ReasonCutOff, in)

@@ -173,15 +173,24 @@ func (c *call) checkOwnReply(h *packet.Header) {
 //
 // Kernel: ip_vs_conn.c, ip_vs_conn_new, ip_vs_bind_dest (6.1).
 func (c *call) newConn(s *conntrack.Shard, k *conntrack.Key, dest *sched.Dest, port uint16, flags conntrack.Flags) *conntrack.Conn {
-	n := conntrack.New{Key: *k, DPort: port, Flags: flags, FWMark: c.p.Mark}
+	var addr packet.Addr
 	if dest != nil {
-		n.DestFamily, n.Dest, n.DestID = dest.Family, dest.Addr, dest.ID
+		addr = dest.Addr
+	}
+	return c.newConnTo(s, k, dest, addr, port, flags)
+}
+
+// newConnTo is newConn where the server's address is given.
+func (c *call) newConnTo(s *conntrack.Shard, k *conntrack.Key, dest *sched.Dest, addr packet.Addr, port uint16, flags conntrack.Flags) *conntrack.Conn {
+	n := conntrack.New{Key: *k, Dest: addr, DPort: port, Flags: flags, FWMark: c.p.Mark}
+	if dest != nil {
+		n.DestFamily, n.DestID = dest.Family, dest.ID
 		n.Flags |= conntrack.Flags(dest.ConnFlags())
 		dest.Bind(flags&conntrack.Template != 0, n.Flags&conntrack.Inactive != 0)
 	} else {
 		n.DestFamily = k.Family
 	}
-	if c.d.set.Conntrack {
+	if n.FTP = isFTP(&n); n.FTP || c.d.set.Conntrack {
 		n.Flags |= conntrack.NFCT
 	}
 	cp := s.New(&n)

@@ -78,7 +78,7 @@ func (p *Packet) Push(n int) []byte {
 // Pull drops the first n octets, which must exist.
 func (p *Packet) Pull(n int) { p.off += n }
 
-// Replace makes b the datagram; the Packet then owns it.
+// Replace makes b the datagram and keeps all else; the Packet then owns b.
 func (p *Packet) Replace(b []byte) { p.buf, p.off = b, 0 }
 
 // Trim cuts the datagram to n octets, n not above Len.

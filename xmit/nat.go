@@ -15,6 +15,15 @@ type Call struct {
 	Conn   *conntrack.Conn
 	Shard  *conntrack.Shard // Conn's, locked
 	Dest   *sched.Dest      // Conn's; nil if it has none
+
+	Mangler Mangler // usually nil
+}
+
+// Mangler is a helper that reads and changes what a connection carries.
+type Mangler interface {
+	// Mangle is called before NAT rewrites a request. It reports false if the
+	// packet must be dropped.
+	Mangle(c *conntrack.Conn) bool
 }
 
 // Transmit sends a packet on by the connection's method.
@@ -56,6 +65,10 @@ func (x *Context) NAT(c *Call) Verdict {
 	}
 	if at == local && loopbackFromElsewhere(p, cp, input) {
 		x.drop(p, ReasonLoopback, in, nil)
+		return Stolen
+	}
+	if c.Mangler != nil && !c.Mangler.Mangle(cp) {
+		x.drop(p, ReasonHelper, in, nil)
 		return Stolen
 	}
 	if h.FragOff == 0 && !rewrite(p, h, cp, toServer) {

@@ -1,0 +1,224 @@
+package hooks
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"goipvs/conntrack"
+	"goipvs/packet"
+	"goipvs/sched"
+	"goipvs/xmit"
+)
+
+// The FTP helper follows the control connections of NAT services on port 21: it
+// makes the data connections that PORT, EPRT and the answers to PASV and EPSV
+// announce, and puts the virtual service's address into those answers.
+//
+// Kernel: ip_vs_ftp.c (6.1).
+//
+// Differs: the kernel leaves sequence numbers to its connection tracking; here
+// the connection keeps them.
+
+const ftpPort = 21
+
+// What the client asked for last: conntrack.FTP.Mode.
+const (
+	ftpActive = iota // PORT or EPRT, or nothing
+	ftpPASV
+	ftpEPSV
+)
+
+// isFTP reports whether a new connection is a control connection that the
+// helper follows.
+//
+// Kernel: ip_vs_proto_tcp.c, tcp_app_conn_bind (6.1).
+func isFTP(n *conntrack.New) bool {
+	return n.Protocol == packet.ProtoTCP && n.VPort == ftpPort && n.Flags&conntrack.FwdMask == conntrack.Flags(sched.Masq)
+}
+
+// ftp returns what the helper keeps of a connection, nil if it isn't one of its.
+func (c *call) ftp(cp *conntrack.Conn) *conntrack.FTP {
+	if x := c.shard.Ext(cp); x != nil {
+		return x.FTP
+	}
+	return nil
+}
+
+// segment returns a TCP segment whose header is whole and whose checksum is
+// right, nil if it isn't one.
+func (c *call) segment() []byte {
+	b := c.p.Data()
+	if len(b) < c.h.Len+packet.SizeTCP {
+		return nil
+	}
+	b = b[c.h.Len:]
+	if packet.TransportChecksum(c.h.Family, c.h.Src, c.h.Dst, packet.ProtoTCP, b) != 0 {
+		return nil
+	}
+	return b
+}
+
+// payload returns the data of a segment, nil if there is none.
+//
+// Kernel: ip_vs_ftp.c, ip_vs_ftp_data_ptr (6.1).
+func payload(seg []byte) []byte {
+	n := int(seg[12]>>4) * 4
+	if n < packet.SizeTCP || n >= len(seg) {
+		return nil
+	}
+	return seg[n:]
+}
+
+// Mangle implements xmit.Mangler: it is called before a request is translated.
+func (c *call) Mangle(cp *conntrack.Conn) bool { return c.ftpIn(cp) }
+
+// ftpIn looks at what the client says. It reports false if the packet must be
+// dropped.
+//
+// Kernel: ip_vs_ftp.c, ip_vs_ftp_in (6.1).
+func (c *call) ftpIn(cp *conntrack.Conn) bool {
+	f := c.ftp(cp)
+	seg := c.segment()
+	if seg == nil {
+		return false
+	}
+	ok := true
+	if data := payload(seg); data != nil && cp.State == tcpEstablished {
+		ok = c.ftpCommand(cp, f, data)
+	}
+	if ok {
+		conntrack.AdjustSeq(seg, &f.In, &f.Out)
+	}
+	return ok
+}
+
+func (c *call) ftpCommand(cp *conntrack.Conn, f *conntrack.FTP, data []byte) bool {
+	if mode, found := passive(data, cp.Family); found {
+		f.Mode = mode
+		return true
+	}
+	r, ok := ftpAddress{}, false
+	if cp.Family == packet.IPv4 {
+		r, ok = parseAddress(data, "PORT", ' ', false, cp.Family, packet.Addr{}, false)
+	}
+	if !ok {
+		r, ok = parseAddress(data, "EPRT", ' ', true, cp.Family, packet.Addr{}, false)
+	}
+	if !ok {
+		return true
+	}
+	f.Mode = ftpActive
+	k := conntrack.Key{
+		Family: cp.Family, Protocol: packet.ProtoTCP,
+		Client: r.addr, CPort: r.port, Virtual: cp.Virtual, VPort: cp.VPort - 1,
+	}
+	if c.d.conns.Shard(&k.Client) != c.shard {
+		// Differs: data for another host than the client is not followed where
+		// that host's connections are kept apart from the client's.
+		return true
+	}
+	n := c.shard.In(&k)
+	if n == nil {
+		if n = c.dataConn(cp, k, cp.Dest, cp.DPort-1, 0); n == nil {
+			return false
+		}
+	}
+	c.d.machines.Listen(n)
+	c.shard.Put(n)
+	return true
+}
+
+// ftpOut looks at what the server says, and puts the virtual service into its
+// answer to PASV or EPSV. It reports false if the packet must be dropped.
+//
+// Kernel: ip_vs_ftp.c, ip_vs_ftp_out (6.1).
+func (c *call) ftpOut(cp *conntrack.Conn, f *conntrack.FTP) bool {
+	seg := c.segment()
+	if seg == nil {
+		return false
+	}
+	if data := payload(seg); data != nil && cp.State == tcpEstablished && f.Mode != ftpActive {
+		if !c.ftpAnswer(cp, f, data) {
+			return false
+		}
+		seg = c.p.Data()[c.h.Len:]
+	}
+	conntrack.AdjustSeq(seg, &f.Out, &f.In)
+	return true
+}
+
+func (c *call) ftpAnswer(cp *conntrack.Conn, f *conntrack.FTP, data []byte) bool {
+	var r ftpAddress
+	var ok bool
+	if f.Mode == ftpPASV {
+		r, ok = parseAddress(data, "227 ", '(', false, cp.Family, packet.Addr{}, false)
+	} else {
+		r, ok = parseAddress(data, "229 ", '(', true, cp.Family, cp.Dest, true)
+	}
+	if !ok {
+		return true
+	}
+	n := c.shard.Out(&conntrack.Key{
+		Family: cp.Family, Protocol: packet.ProtoTCP, Client: r.addr, CPort: r.port, Virtual: cp.Client,
+	})
+	if n == nil {
+		k := conntrack.Key{
+			Family: cp.Family, Protocol: packet.ProtoTCP,
+			Client: cp.Client, Virtual: cp.Virtual, VPort: r.port,
+		}
+		if n = c.dataConn(cp, k, r.addr, r.port, conntrack.NoCPort); n == nil {
+			return false
+		}
+	}
+	text := fmt.Sprintf("|||%d|", n.VPort)
+	if v := n.Virtual; f.Mode == ftpPASV {
+		text = fmt.Sprintf("%d,%d,%d,%d,%d,%d", v[0], v[1], v[2], v[3], n.VPort>>8, n.VPort&0xff)
+	}
+	c.replace(f, data, r, text)
+	f.Mode = ftpActive
+	c.d.machines.Listen(n)
+	c.shard.Put(n)
+	return true
+}
+
+// dataConn makes a data connection that the control connection cp controls.
+func (c *call) dataConn(cp *conntrack.Conn, k conntrack.Key, addr packet.Addr, port uint16, flags conntrack.Flags) *conntrack.Conn {
+	dest := c.dest(cp)
+	if dest == nil {
+		return nil
+	}
+	n := c.newConnTo(c.shard, &k, dest, addr, port, flags|conntrack.NFCT)
+	if n != nil {
+		c.shard.AddControl(n, cp)
+	}
+	return n
+}
+
+// replace puts text in place of what was parsed in data, the packet's payload,
+// and makes lengths and checksums right.
+//
+// Kernel: net/netfilter/nf_nat_helper.c, __nf_nat_mangle_tcp_packet (6.1).
+func (c *call) replace(f *conntrack.FTP, data []byte, r ftpAddress, text string) {
+	old := c.p.Data()
+	at := len(old) - len(data)
+	b := make([]byte, 0, len(old)+len(text)-(r.end-r.start))
+	b = append(b, old[:at+r.start]...)
+	b = append(b, text...)
+	b = append(b, old[at+r.end:]...)
+	c.p.Replace(b)
+	d := b
+	if c.h.Family == packet.IPv6 {
+		binary.BigEndian.PutUint16(d[4:], uint16(len(d)-packet.SizeIPv6))
+	} else {
+		binary.BigEndian.PutUint16(d[2:], uint16(len(d)))
+		packet.SetIPv4Checksum(d, 0)
+	}
+	seg := d[c.h.Len:]
+	seg[16], seg[17] = 0, 0
+	binary.BigEndian.PutUint16(seg[16:], packet.TransportChecksum(c.h.Family, c.h.Src, c.h.Dst, packet.ProtoTCP, seg))
+	if by := len(text) - (r.end - r.start); by != 0 {
+		f.Out.Resize(binary.BigEndian.Uint32(seg[4:]), by)
+	}
+}
+
+var _ xmit.Mangler = (*call)(nil)
