@@ -1,0 +1,81 @@
+package host
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"goipvs/packet"
+)
+
+// MarkRule is a rule of table mangle, chain PREROUTING, that sets a packet's
+// mark. Every condition given must hold.
+type MarkRule struct {
+	Family   packet.Family
+	In       string       // the interface; "": any
+	Dst      netip.Prefix // the zero Prefix: any
+	Protocol uint8        // 0: any
+	HasDPort bool         // DPort counts: TCP, and not a later fragment
+	DPort    uint16
+	Mark     uint32
+}
+
+// markRule is a MarkRule made ready.
+type markRule struct {
+	MarkRule
+	dst    packet.Addr
+	dstLen int
+}
+
+// AddMark appends a rule. In may name an interface that doesn't exist. Errors:
+// ErrInvalid.
+func (h *Host) AddMark(m MarkRule) error {
+	r := markRule{MarkRule: m}
+	if h.fib(m.Family) == nil || m.HasDPort && m.Protocol != packet.ProtoTCP {
+		return ErrInvalid
+	}
+	if m.Dst.IsValid() {
+		a, f := packet.AddrFrom(m.Dst.Addr())
+		if f != m.Family {
+			return ErrInvalid
+		}
+		r.dst, r.dstLen = maskAddr(f, a, m.Dst.Bits()), m.Dst.Bits()
+	}
+	h.marks = append(h.marks, r)
+	return nil
+}
+
+// mark applies the rules of mangle PREROUTING to p.
+func (h *Host) mark(p *packet.Packet, d *iface) {
+	var hdr packet.Header
+	parsed, ok := false, false
+	for i := range h.marks {
+		r := &h.marks[i]
+		if r.Family != p.Family || r.In != "" && r.In != d.name {
+			continue
+		}
+		if r.dstLen > 0 && maskAddr(p.Family, destination(p), r.dstLen) != r.dst {
+			continue
+		}
+		if r.Protocol != 0 {
+			if !parsed {
+				parsed, ok = true, p.ParseHeader(&hdr)
+			}
+			if !ok || hdr.Protocol != r.Protocol || r.HasDPort && !hasDPort(p, &hdr, r.DPort) {
+				continue
+			}
+		}
+		p.Mark = r.Mark
+		if p.Listener != nil {
+			p.Listener.Event(p, Marked{Mark: r.Mark})
+		}
+	}
+}
+
+// hasDPort reports whether p goes to a port, which a later fragment doesn't say.
+func hasDPort(p *packet.Packet, hdr *packet.Header, port uint16) bool {
+	b := p.Data()
+	if p.Family == packet.IPv4 && packet.Fragmentation(b, 0)&packet.FragMask != 0 || hdr.FragOff != 0 {
+		return false
+	}
+	return len(b) >= hdr.Len+4 && binary.BigEndian.Uint16(b[hdr.Len+2:]) == port
+}
