@@ -55,13 +55,13 @@ func (s *Service) Dest(k DestKey) *Dest {
 func (s *Service) Schedule(r *Request) *Dest {
 	if s.sched == nil {
 		if p := r.Packet; p != nil && p.Listener != nil {
-			p.Listener.Event(p, s.chosen(r, nil))
+			p.Listener.Event(p, s.chosen(&Request{}, nil))
 		}
 		return nil
 	}
 	s.mu.Lock()
-	// A copy, for what is handed to an interface would move to the heap in
-	// each caller.
+	// A copy: what is handed to an interface would lie on the heap in each
+	// caller.
 	s.req = *r
 	d := s.sched.Schedule(s, &s.req)
 	p := s.req.Packet

@@ -3,8 +3,8 @@ package sched
 import (
 	"bufio"
 	"fmt"
-	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -56,39 +56,38 @@ func (x *script) run(line string) error {
 func (x *script) ipvsadm(f []string) error {
 	c := ServiceConfig{Scheduler: "wlc"}
 	d := DestConfig{Weight: 1, Forward: DRoute}
-	for i := 1; i < len(f); i++ {
-		arg := ""
-		switch f[i] {
-		case "-m", "-i", "-g", "-6":
-		default:
-			i++
-			arg = f[i]
-		}
-		switch f[i-min(1, len(arg))] {
+	args := f[1:]
+	next := func() string {
+		a := args[0]
+		args = args[1:]
+		return a
+	}
+	for len(args) > 0 {
+		switch option := next(); option {
 		case "-u":
-			c.ServiceKey = testKey(packet.ProtoUDP, arg)
+			c.ServiceKey = testKey(packet.ProtoUDP, next())
 		case "-t":
-			c.ServiceKey = testKey(packet.ProtoTCP, arg)
+			c.ServiceKey = testKey(packet.ProtoTCP, next())
 		case "-f":
-			c.ServiceKey = ServiceKey{Family: packet.IPv4, FWMark: uint32(atoi(arg))}
+			c.ServiceKey = ServiceKey{Family: packet.IPv4, FWMark: number(next())}
 		case "-s":
-			c.Scheduler = arg
+			c.Scheduler = next()
 		case "-b":
-			for _, s := range strings.Split(arg, ",") {
-				c.Flags |= map[string]ServiceFlags{"sh-fallback": Sched1, "mh-fallback": Sched1, "sh-port": Sched2, "mh-port": Sched2}[s]
+			for name := range strings.SplitSeq(next(), ",") {
+				c.Flags |= schedFlags[name]
 			}
 		case "-r":
-			d.DestKey = testDest(arg)
+			d.DestKey = testDest(next())
 		case "-m":
 			d.Forward = Masq
-		case "-i":
-			d.Forward = Tunnel
 		case "-w":
-			d.Weight = int32(atoi(arg))
+			d.Weight = int32(number(next()))
 		case "-x":
-			d.Upper = uint32(atoi(arg))
+			d.Upper = number(next())
 		case "-y":
-			d.Lower = uint32(atoi(arg))
+			d.Lower = number(next())
+		default:
+			return fmt.Errorf("unknown option %s", option)
 		}
 	}
 	if c.Netmask = 0xffffffff; c.Family == packet.IPv6 {
@@ -123,12 +122,12 @@ func (x *script) connect(f []string) error {
 	if f[0] == "tcp" {
 		r.Protocol = packet.ProtoTCP
 	}
-	mark := 0
+	mark := uint32(0)
 	if f[3] == "mark" {
-		mark = atoi(f[4])
+		mark = number(f[4])
 		f = f[2:]
 	}
-	s := x.table.Find(family, uint32(mark), r.Protocol, r.Dst, r.DstPort)
+	s := x.table.Find(family, mark, r.Protocol, r.Dst, r.DstPort)
 	if s == nil {
 		return fmt.Errorf("no service")
 	}
@@ -148,12 +147,12 @@ func (x *script) connect(f []string) error {
 
 // wait lets the brief connections expire.
 func (x *script) wait() {
-	for _, c := range x.conns {
+	x.conns = slices.DeleteFunc(x.conns, func(c scriptConn) bool {
 		if c.brief {
 			c.dest.Unbind(false, c.inactive)
 		}
-	}
-	x.conns = nil
+		return c.brief
+	})
 }
 
 func (x *script) counts(f []string) error {
@@ -161,34 +160,24 @@ func (x *script) counts(f []string) error {
 	if d == nil {
 		return fmt.Errorf("no such server")
 	}
-	if a, i := d.Active.Load(), d.InactiveConns(); int(a) != atoi(f[2]) || int(i) != atoi(f[3]) {
+	if a, i := d.Active.Load(), d.InactiveConns(); uint32(a) != number(f[2]) || uint32(i) != number(f[3]) {
 		return fmt.Errorf("counts %d %d", a, i)
 	}
 	return nil
 }
 
-func atoi(s string) int {
-	n, err := strconv.Atoi(s)
+var schedFlags = map[string]ServiceFlags{
+	"sh-fallback": Sched1, "sh-port": Sched2,
+	"mh-fallback": Sched1, "mh-port": Sched2,
+}
+
+// number panics where the recordings, which are ours, are broken.
+func number(s string) uint32 {
+	n, err := strconv.ParseUint(s, 10, 32)
 	if err != nil {
 		panic(err)
 	}
-	return n
-}
-
-func testAddrPort(s string) (packet.Addr, packet.Family, uint16) {
-	ap := netip.MustParseAddrPort(s)
-	a, f := packet.AddrFrom(ap.Addr())
-	return a, f, ap.Port()
-}
-
-func testKey(proto uint8, s string) ServiceKey {
-	a, f, port := testAddrPort(s)
-	return ServiceKey{Family: f, Protocol: proto, Addr: a, Port: port}
-}
-
-func testDest(s string) DestKey {
-	a, f, port := testAddrPort(s)
-	return DestKey{Family: f, Addr: a, Port: port}
+	return uint32(n)
 }
 
 // TestRecorded replays what the real kernel chose.
