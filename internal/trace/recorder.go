@@ -7,9 +7,10 @@ import (
 
 // Step is one event of a packet's way.
 type Step struct {
-	Point   string        `json:"point,omitempty"`    // the hook point, where a hook function begins,
-	Hook    string        `json:"function,omitempty"` // that function,
-	Place   int           `json:"priority,omitempty"` // its priority
+	Host    bool          `json:"host,omitempty"`     // the machine around does it, not IPVS
+	Point   string        `json:"point,omitempty"`    // the hook point, where the first hook function begins
+	Hook    string        `json:"function,omitempty"` // the hook function that begins,
+	Place   int           `json:"priority,omitempty"` // with its priority
 	Func    string        `json:"kernel"`             // the kernel function that decides so
 	Reason  packet.Reason `json:"reason,omitempty"`
 	Verdict string        `json:"verdict,omitempty"` // where the step ends a function
@@ -32,18 +33,17 @@ var _ packet.Listener = (*Recorder)(nil)
 // Event implements packet.Listener.
 func (r *Recorder) Event(p *packet.Packet, e packet.Event) {
 	s := Step{Func: e.Func(), Reason: e.Reason()}
-	describe(&s, e)
-	now := Summary(p)
-	if en, ok := e.(hooks.Entered); ok {
-		if point := en.Point.String(); point != r.point || p != r.packet {
-			s.Point, r.point, s.Packet = point, point, now
-		}
-	} else if now != r.last || p != r.packet {
-		s.Packet = now
+	describe(&s, p, e)
+	if now := Summary(p); p != r.packet || now != r.last {
+		r.last, s.Packet = now, now
 	}
-	r.packet, r.last = p, now
+	switch en, ok := e.(hooks.Entered); {
+	case ok && (p != r.packet || en.Point.String() != r.point):
+		r.point = en.Point.String()
+		s.Point = r.point
+	case s.Host:
+		r.point = ""
+	}
+	r.packet = p
 	r.Steps = append(r.Steps, s)
 }
-
-// Reset forgets what was heard.
-func (r *Recorder) Reset() { *r = Recorder{Steps: r.Steps[:0]} }

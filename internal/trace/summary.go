@@ -24,7 +24,7 @@ func summary(f packet.Family, b []byte, depth int) string {
 	} else {
 		fmt.Fprintf(&s, "%s > %s", src, dst)
 	}
-	fmt.Fprintf(&s, " %s", packet.ProtoName(h.Protocol))
+	fmt.Fprintf(&s, " %s", protocol(h.Protocol))
 	if flags := tcpFlags(&h, b); flags != "" {
 		fmt.Fprintf(&s, " %s", flags)
 	}
@@ -33,6 +33,19 @@ func summary(f packet.Family, b []byte, depth int) string {
 		fmt.Fprintf(&s, " { %s }", summary(inner, b[at:], depth+1))
 	}
 	return s.String()
+}
+
+// protocol names a protocol; those of tunnels by what they are.
+func protocol(p uint8) string {
+	switch p {
+	case packet.ProtoIPIP:
+		return "IPIP"
+	case packet.ProtoIPv6:
+		return "IPv6"
+	case packet.ProtoGRE:
+		return "GRE"
+	}
+	return packet.ProtoName(p)
 }
 
 func ttl(f packet.Family, b []byte) uint8 {
