@@ -25,11 +25,5 @@ type Backend interface {
 	Conns(func(*hooks.ConnInfo) bool)
 	Setting(name string) (string, error)
 	SetSetting(name, value string) error
-}
-
-// totaler is a Backend that counts everything together, too, as
-// /proc/net/ip_vs_stats shows it. Without it the total is that of the services
-// there are.
-type totaler interface {
 	Totals() (total, rate sched.Counters)
 }

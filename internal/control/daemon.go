@@ -1,0 +1,35 @@
+package control
+
+import "syscall"
+
+// newDaemon refuses to start a sync daemon, with what the kernel says for an
+// interface that can't do multicast.
+//
+// Differs: goipvs has no sync daemon.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_genl_new_daemon (6.1).
+func (e *Engine) newDaemon(*request, attrs) error { return syscall.EINVAL }
+
+// delDaemon finds no sync daemon to stop.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_genl_del_daemon; ip_vs_sync.c, stop_sync_thread
+// (6.1).
+func (e *Engine) delDaemon(_ *request, a attrs) error {
+	if !a.has(CmdAttrDaemon) {
+		return syscall.EINVAL
+	}
+	d, err := daemonPolicy.parse(a[CmdAttrDaemon])
+	if err != nil || !d.has(DaemonAttrState) {
+		return syscall.EINVAL
+	}
+	if s := d.u32(DaemonAttrState); s != stateMain && s != stateSpare {
+		return syscall.EINVAL
+	}
+	return syscall.ESRCH
+}
+
+// dumpDaemons lists none.
+func (e *Engine) dumpDaemons(r *request) error {
+	r.done()
+	return nil
+}

@@ -1,0 +1,258 @@
+package control
+
+import (
+	"syscall"
+	"time"
+
+	"goipvs/hooks"
+	"goipvs/packet"
+	"goipvs/sched"
+)
+
+// getService answers with one service.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_genl_get_cmd (6.1).
+func (e *Engine) getService(r *request, a attrs) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c, there, err := e.parseService(a[CmdAttrService], false)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return syscall.ESRCH
+	}
+	w := r.reply(0, CmdNewService)
+	e.b.View(func(t *sched.Table) { w.service(t.Lookup(c.ServiceKey)) })
+	w.end(0)
+	r.put(w.b)
+	return nil
+}
+
+// getConfig answers with the timeouts.
+func (e *Engine) getConfig(r *request, _ attrs) error {
+	tcp, fin, udp := e.b.Timeouts()
+	w := r.reply(0, CmdSetConfig)
+	w.u32(CmdAttrTimeoutTCP, uint32(tcp/time.Second))
+	w.u32(CmdAttrTimeoutTCPFin, uint32(fin/time.Second))
+	w.u32(CmdAttrTimeoutUDP, uint32(udp/time.Second))
+	w.end(0)
+	r.put(w.b)
+	return nil
+}
+
+// getInfo answers with version and size of the connection table.
+func (e *Engine) getInfo(r *request, _ attrs) error {
+	w := r.reply(0, CmdSetInfo)
+	w.u32(InfoAttrVersion, Version)
+	w.u32(InfoAttrConnTabSize, hooks.TableSize)
+	w.end(0)
+	r.put(w.b)
+	return nil
+}
+
+// dumpServices lists all services.
+//
+// Differs: it is one moment's picture; the kernel may change between two
+// datagrams.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_genl_dump_services (6.1).
+func (e *Engine) dumpServices(r *request) error {
+	d := &dump{r: r, cmd: CmdNewService}
+	e.b.View(func(t *sched.Table) {
+		for _, s := range t.Services() {
+			d.add(func(w *writer) { w.service(s) })
+		}
+	})
+	d.finish()
+	return nil
+}
+
+// dumpDests lists the servers of a service, newest first; of one that isn't
+// there, none.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_genl_dump_dests (6.1).
+func (e *Engine) dumpDests(r *request) error {
+	d := &dump{r: r, cmd: CmdNewDest}
+	defer d.finish()
+	a, err := cmdPolicy.parse(r.body())
+	if err != nil {
+		return nil
+	}
+	c, there, err := e.parseService(a[CmdAttrService], false)
+	if err != nil || !there {
+		return nil
+	}
+	e.b.View(func(t *sched.Table) {
+		s := t.Lookup(c.ServiceKey)
+		if s == nil {
+			return
+		}
+		for dest := s.First(); dest != nil; dest = s.Next(dest) {
+			d.add(func(w *writer) { w.dest(dest) })
+		}
+	})
+	return nil
+}
+
+// dump packs the messages of an answer into datagrams.
+type dump struct {
+	r    *request
+	cmd  uint8
+	full [][]byte
+	cur  *writer
+}
+
+// add adds a message that f writes the attributes of.
+func (d *dump) add(f func(*writer)) {
+	if d.cur == nil {
+		d.cur = &writer{b: make([]byte, 0, dumpDatagramSize)}
+	}
+	at := d.start(f)
+	if at > 0 && len(d.cur.b) > dumpDatagramSize {
+		d.cur.b = d.cur.b[:at]
+		d.full = append(d.full, d.cur.b)
+		d.cur = &writer{b: make([]byte, 0, dumpDatagramSize)}
+		d.start(f)
+	}
+}
+
+func (d *dump) start(f func(*writer)) int {
+	w := d.cur
+	at := w.startGen(header{typ: FamilyID, flags: flagMulti, seq: d.r.seq, portID: d.r.portID}, d.cmd, familyVersion)
+	f(w)
+	w.end(at)
+	return at
+}
+
+// flush sends what there is.
+func (d *dump) flush() {
+	for _, b := range d.full {
+		d.r.put(b)
+	}
+	if d.cur != nil {
+		d.r.put(d.cur.b)
+	}
+	d.full, d.cur = nil, nil
+}
+
+// finish sends what there is and the end mark, which has a datagram of its own.
+func (d *dump) finish() {
+	d.flush()
+	d.r.done()
+}
+
+// done sends the end mark of a dump.
+//
+// Kernel: af_netlink.c, netlink_dump_done (6.1).
+func (r *request) done() {
+	w := &writer{}
+	at := w.start(header{typ: nlmsgDone, flags: flagMulti, seq: r.seq, portID: r.portID})
+	w.b = ne.AppendUint32(w.b, 0)
+	w.end(at)
+	r.put(w.b)
+}
+
+func afOf(f packet.Family) uint16 {
+	if f == packet.IPv6 {
+		return afINET6
+	}
+	return afINET
+}
+
+// service writes a service's attributes.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_genl_fill_service (6.1).
+func (w *writer) service(s *sched.Service) {
+	n := w.nest(CmdAttrService)
+	w.serviceKey(s.ServiceKey)
+	w.str(SvcAttrSchedName, s.Scheduler)
+	if s.PE != "" {
+		w.str(SvcAttrPEName, s.PE)
+	}
+	w.serviceRest(&s.ServiceConfig, svcHashed)
+	total, rate := s.Stats.Read()
+	w.stats(SvcAttrStats, &total, &rate)
+	w.stats64(SvcAttrStats64, &total, &rate)
+	w.endNest(n)
+}
+
+func (w *writer) serviceKey(k sched.ServiceKey) {
+	w.u16(SvcAttrAF, afOf(k.Family))
+	if k.FWMark != 0 {
+		w.u32(SvcAttrFWMark, k.FWMark)
+		return
+	}
+	w.u16(SvcAttrProtocol, uint16(k.Protocol))
+	w.bytes(SvcAttrAddr, k.Addr[:])
+	w.be16(SvcAttrPort, k.Port)
+}
+
+// serviceRest writes flags, timeout and netmask.
+func (w *writer) serviceRest(c *sched.ServiceConfig, also uint32) {
+	w.head(SvcAttrFlags, 8)
+	w.b = ne.AppendUint32(w.b, uint32(c.Flags)|also)
+	w.b = ne.AppendUint32(w.b, 0xffffffff)
+	w.u32(SvcAttrTimeout, c.Timeout)
+	if c.Family == packet.IPv6 {
+		w.u32(SvcAttrNetmask, c.Netmask)
+	} else {
+		w.be32(SvcAttrNetmask, c.Netmask)
+	}
+}
+
+// dest writes a server's attributes.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_genl_fill_dest (6.1).
+func (w *writer) dest(d *sched.Dest) {
+	n := w.nest(CmdAttrDest)
+	w.bytes(DestAttrAddr, d.Addr[:])
+	w.be16(DestAttrPort, d.Port)
+	w.u32(DestAttrFwdMethod, uint32(d.Forward))
+	w.u32(DestAttrWeight, uint32(d.Weight))
+	w.u8(DestAttrTunType, uint8(d.TunType))
+	w.be16(DestAttrTunPort, d.TunPort)
+	w.u16(DestAttrTunFlags, uint16(d.TunFlags))
+	w.u32(DestAttrUThresh, d.Upper)
+	w.u32(DestAttrLThresh, d.Lower)
+	w.u32(DestAttrActiveConns, uint32(d.Active.Load()))
+	w.u32(DestAttrInactConns, uint32(d.InactiveConns()))
+	w.u32(DestAttrPersistConns, uint32(d.Persist.Load()))
+	w.u16(DestAttrAddrFamily, afOf(d.Family))
+	total, rate := d.Stats.Read()
+	w.stats(DestAttrStats, &total, &rate)
+	w.stats64(DestAttrStats64, &total, &rate)
+	w.endNest(n)
+}
+
+// stats writes statistics with all but the sums of octets cut to 32 bits.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_genl_fill_stats (6.1).
+func (w *writer) stats(typ uint16, total, rate *sched.Counters) {
+	n := w.nest(typ)
+	w.u32(StatsAttrConns, uint32(total.Conns))
+	w.u32(StatsAttrInPkts, uint32(total.InPkts))
+	w.u32(StatsAttrOutPkts, uint32(total.OutPkts))
+	w.u64(StatsAttrInBytes, total.InBytes)
+	w.u64(StatsAttrOutBytes, total.OutBytes)
+	w.u32(StatsAttrCPS, uint32(rate.Conns))
+	w.u32(StatsAttrInPPS, uint32(rate.InPkts))
+	w.u32(StatsAttrOutPPS, uint32(rate.OutPkts))
+	w.u32(StatsAttrInBPS, uint32(rate.InBytes))
+	w.u32(StatsAttrOutBPS, uint32(rate.OutBytes))
+	w.endNest(n)
+}
+
+// stats64 writes statistics in full.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_genl_fill_stats64 (6.1).
+func (w *writer) stats64(typ uint16, total, rate *sched.Counters) {
+	n := w.nest(typ)
+	for i, v := range []uint64{
+		total.Conns, total.InPkts, total.OutPkts, total.InBytes, total.OutBytes,
+		rate.Conns, rate.InPkts, rate.OutPkts, rate.InBytes, rate.OutBytes,
+	} {
+		w.u64(uint16(StatsAttrConns+i), v)
+	}
+	w.endNest(n)
+}
