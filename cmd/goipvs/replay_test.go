@@ -11,7 +11,7 @@ import (
 // TestReplayScript runs testdata/script/replay/*.txtar, scripts that read
 // recorded cases: $CASES is the folder of all.
 func TestReplayScript(t *testing.T) {
-	cases, err := filepath.Abs("../../testdata")
+	cases, err := filepath.Abs("../../testdata/corpus")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/google/gopacket/pcapgo"
 )
 
-const corpus = "../../testdata"
+const corpus = "../../testdata/corpus"
 
 // kept is a Frame that owns its data.
 type kept struct {

@@ -193,7 +193,7 @@ func TestLists(t *testing.T) {
 
 // TestCorpus parses every setup file and timeline recorded with the kernel.
 func TestCorpus(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/*/setup.sh")
+	files, err := filepath.Glob("../../testdata/corpus/*/setup.sh")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
