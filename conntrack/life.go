@@ -104,6 +104,22 @@ func (s *Shard) Delete(c *Conn) bool {
 	return s.expire(c)
 }
 
+// DeleteChain ends a connection now, and what controls it if it controls nothing
+// else, even an assured template.
+//
+// Kernel: ip_vs_conn.c, ip_vs_conn_flush, ip_vs_expire_nodest_conn_flush (6.1).
+func (s *Shard) DeleteChain(c *Conn) {
+	r := c.Control
+	if !s.Delete(c) || r == 0 {
+		return
+	}
+	n := LockNested(s, s.table.shard(r))
+	if ct := n.Get(r); ct.self == r && ct.NControl == 0 {
+		n.Delete(ct)
+	}
+	n.Unlock()
+}
+
 // FillCPort sets the client's port of a connection that was made without.
 //
 // Kernel: ip_vs_conn.c, ip_vs_conn_fill_cport (6.1).

@@ -136,6 +136,9 @@ func (c *call) relatedReply(q *packet.Header, in string) xmit.Verdict {
 		if !c.reroute() {
 			return c.decide(xmit.Drop, ReasonReroute, in)
 		}
+		if c.pt != LocalIn && !c.p.Route.Local {
+			c.p.CompleteChecksum()
+		}
 	}
 	c.countOut(cp)
 	c.p.Ours = true

@@ -79,7 +79,7 @@ func (d *Director) expireNoDest() {
 	d.conns.Each(func(s *conntrack.Shard, c *conntrack.Conn) bool {
 		dest := d.table.Dest(c.DestID)
 		if dest != nil && !dest.Available && c.NControl == 0 {
-			s.Delete(c)
+			s.DeleteChain(c)
 		}
 		return true
 	})

@@ -35,6 +35,7 @@ type Packet struct {
 	Route    *Route // where it goes at present (skb_dst); nil: not routed, no hook looks at it
 	IgnoreDF bool   // fragment it even if it says don't fragment (skb->ignore_df)
 	FragMax  int    // size of the largest fragment it was put together from; 0: came whole
+	Partial  int    // where a transport header starts whose checksum is still that of the pseudo header alone (CHECKSUM_PARTIAL); 0: none
 	GSOSize  int    // payload octets of each segment of a super-packet; 0: no super-packet
 	HWAddr   [6]byte
 
@@ -90,6 +91,19 @@ func (p *Packet) ParseHeader(h *Header) bool { return ParseHeader(p.Family, p.Da
 // FromLoopback reports whether the packet was made on this host: by a process,
 // or come in by the loopback interface.
 func (p *Packet) FromLoopback() bool { return p.InIf == 0 || p.Loopback }
+
+// CompleteChecksum finishes an ICMPv6 checksum that was left Partial: a packet
+// that leaves the host needs it, one that stays doesn't.
+//
+// Kernel: net/core/dev.c, skb_checksum_help (6.1).
+func (p *Packet) CompleteChecksum() {
+	if p.Partial == 0 {
+		return
+	}
+	b := p.Data()[p.Partial:]
+	binary.BigEndian.PutUint16(b[2:], Fold(Sum(b, 0)))
+	p.Partial = 0
+}
 
 // IPv4 header fields.
 const (

@@ -113,6 +113,7 @@ func (x *Context) finish(p *packet.Packet, rt *packet.Route, at where, in string
 		return Accept
 	}
 	p.IgnoreDF = true
+	p.CompleteChecksum()
 	x.send(p)
 	return Stolen
 }

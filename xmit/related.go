@@ -65,7 +65,7 @@ func SNATICMP(p *packet.Packet, quoted *packet.Header, cp *conntrack.Conn, toff 
 
 // translateICMP rewrites an ICMP error's address and those of the packet that it
 // quotes, the quoted IPv4 header's checksum and the ICMP checksum; the quoted
-// transport checksum stays.
+// transport checksum stays. The checksum of ICMPv6 is left to be completed.
 //
 // Kernel: ip_vs_core.c, ip_vs_nat_icmp, ip_vs_nat_icmp_v6 (6.1).
 func translateICMP(p *packet.Packet, q *packet.Header, cp *conntrack.Conn, dir way, toff int) bool {
@@ -124,7 +124,8 @@ func setICMPChecksum(p *packet.Packet, toff int) {
 	}
 	var h packet.Header
 	p.ParseHeader(&h)
-	binary.BigEndian.PutUint16(m[2:], packet.TransportChecksum(packet.IPv6, h.Src, h.Dst, packet.ProtoICMPv6, m))
+	binary.BigEndian.PutUint16(m[2:], ^packet.Fold(packet.PseudoSum(packet.IPv6, h.Src, h.Dst, packet.ProtoICMPv6, len(m))))
+	p.Partial = toff
 }
 
 // ICMPChecksumOK reports whether the checksum of the ICMP message at toff is
