@@ -1,0 +1,96 @@
+package fuzzer
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// What a real kernel in a slow VM keeps up with: the oracle injects one frame
+// at a time and waits for what comes of it; a command starts a program.
+const (
+	frameGap   = 26 * time.Millisecond
+	commandGap = 350 * time.Millisecond
+)
+
+// Traffic comes in bursts so that timers expire in the pauses between them: the
+// kernel's timer wheel fires late, by up to 0.26 s of up to 16 s, and the
+// oracle's clock is no better. Timeouts in cases with bursts are of 2, 3, 4, 10
+// or more than 60 s: with this period none ends within a burst.
+const (
+	burstPeriod = 6 * time.Second
+	burstLength = 1300 * time.Millisecond
+	bursts      = 4
+	// Without bursts a case ends before any timer of its packets does: the
+	// shortest is that of a closed TCP connection, 10 s.
+	steadyLength = 8500 * time.Millisecond
+)
+
+// slot is a moment when something happens: a frame, or the command.
+type slot struct {
+	at      time.Duration
+	command string
+}
+
+// schedule says when frames come, and the commands between them.
+type schedule struct {
+	slots []slot
+	end   time.Duration
+}
+
+// newSchedule draws a schedule of up to so many frames.
+func newSchedule(d *director, frames int) schedule {
+	var s schedule
+	at, left := 100*time.Millisecond, frames
+	fill := func(until time.Duration) {
+		for left > 0 && at < until {
+			if d.in(4) && (d.feat&(Edits|Listings)) != 0 {
+				if c := d.edit(); c != "" {
+					s.slots = append(s.slots, slot{at, c})
+					at += commandGap
+					continue
+				}
+			}
+			s.slots = append(s.slots, slot{at: at})
+			left--
+			at += frameGap
+		}
+	}
+	if !d.bursts() {
+		fill(steadyLength)
+	}
+	for i := range bursts {
+		if !d.bursts() {
+			break
+		}
+		start := time.Duration(i)*burstPeriod + 100*time.Millisecond
+		at = max(at, start)
+		fill(start + burstLength)
+	}
+	s.end = at + 200*time.Millisecond
+	return s
+}
+
+// bursts reports whether timers may expire while the case runs.
+func (d *director) bursts() bool {
+	if d.expiry {
+		return true
+	}
+	for _, l := range d.lines {
+		if strings.Contains(l, "schedule_icmp") || strings.Contains(l, "--sctp-service") {
+			return true
+		}
+	}
+	return false
+}
+
+// timeline returns the text of timeline.sh.
+func (s *schedule) timeline() string {
+	var b strings.Builder
+	for _, x := range s.slots {
+		if x.command != "" {
+			fmt.Fprintf(&b, "at %.6f %s\n", x.at.Seconds(), x.command)
+		}
+	}
+	return b.String()
+}
