@@ -82,10 +82,15 @@ func plain(err error) error {
 	return err
 }
 
+// listingDelay is how long after its noted time a recorded listing was taken,
+// in the middle: read off the times of expiry in all of them. It is from -0.3
+// to 1.5 s, as the recording machine was loaded.
+const listingDelay = 200 * time.Millisecond
+
 // Config returns what replays the case, and the open capture, which is the
 // caller's to close.
 func (c *Case) Config() (Config, *os.File, error) {
-	r := Config{End: seconds(c.Meta.End), ConnsAt: seconds(c.Meta.ConnsAt)}
+	r := Config{End: seconds(c.Meta.End), ConnsAt: seconds(c.Meta.ConnsAt), ListingDelay: listingDelay}
 	var err error
 	if r.Setup, err = setup.ParseFile(filepath.Join(c.Dir, SetupFile)); err != nil {
 		return r, nil, err

@@ -30,6 +30,9 @@ type Config struct {
 	// frame and command. ConnsAt is when those of services and connections
 	// are, where that is not End.
 	End, ConnsAt time.Duration
+	// ListingDelay is how long a listing takes to come, unless the next frame
+	// or command is due before.
+	ListingDelay time.Duration
 	// Listener, if not nil, gets the events of each packet.
 	Listener packet.Listener
 }
@@ -79,8 +82,7 @@ type Report struct {
 	Backwards  int // frames earlier than the one before: taken to come with it
 	Outgoing   int // frames passed over: the captured host sent them itself
 	Refused    map[string]int
-	Failed     []error       // commands of the timeline
-	End        time.Duration // when the listings were taken
+	Failed     []error // commands of the timeline
 }
 
 // IfaceReport counts an interface's frames.
@@ -266,7 +268,11 @@ func (r *run) until(at time.Duration) {
 		l := r.timeline[0]
 		r.timeline = r.timeline[1:]
 		r.pass(max(l.At, r.now))
-		r.command(l)
+		next := at
+		if len(r.timeline) > 0 {
+			next = min(next, r.timeline[0].At)
+		}
+		r.command(l, next)
 	}
 	r.pass(at)
 }
@@ -292,8 +298,10 @@ func (r *run) pass(at time.Duration) {
 	r.stamp = at
 }
 
-func (r *run) command(l setup.Line) {
+// command runs a command of the timeline, before the next thing happens.
+func (r *run) command(l setup.Line, next time.Duration) {
 	if c, ok := l.Command.(setup.IPVSAdm); ok && c.Lists() {
+		r.pass(max(r.now, min(r.now+r.ListingDelay, next-1)))
 		r.out.Listing(Listing{ShowsFile, l.At, l.Text, r.list(c.Args...)})
 		return
 	}
@@ -306,12 +314,11 @@ func (r *run) command(l setup.Line) {
 
 // finish runs what is left of the timeline and takes the listings at the end.
 func (r *run) finish() {
-	if n := len(r.timeline); n > 0 {
-		r.until(r.timeline[n-1].At)
-	}
 	end := max(r.End, r.now)
-	r.until(max(r.ConnsAt, end))
-	r.report.End = r.now
+	if n := len(r.timeline); n > 0 {
+		end = max(end, r.timeline[n-1].At)
+	}
+	r.until(max(r.ConnsAt, end) + r.ListingDelay)
 	r.listing(ConnsFile, "-Lnc")
 	r.listing(ListFile, "-Ln")
 	r.pass(r.now + statsDelay)
