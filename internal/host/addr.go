@@ -108,7 +108,7 @@ func (h *Host) addrRoutes4(d *iface, a *addr4) {
 	}
 	magic(h.v4.local, LocalRoute, a.addr, 32, scopeHost)
 	prefix := maskAddr(packet.IPv4, a.addr, a.plen)
-	if !d.up || a.secondary || prefix[0] == 0 || prefix == a.addr && a.plen == 32 {
+	if !d.up || a.secondary || prefix.IsZero() || prefix == a.addr && a.plen == 32 {
 		return
 	}
 	if d.kind == loopback {

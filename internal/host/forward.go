@@ -11,6 +11,7 @@ import (
 // ICMP and ICMPv6 types and codes that the host sends.
 const (
 	icmpUnreachable      = 3
+	icmpQuench           = 4
 	icmpTimeExceeded     = 11
 	icmpParameterProblem = 12
 	icmpNetUnreach       = 0
@@ -130,7 +131,7 @@ func (h *Host) refuse(p *packet.Packet, err error) {
 		return
 	}
 	h.drop(p, ReasonNoRoute, "ip_error")
-	if !h.forward4 || err == ErrInvalid || !h.sent.allow(source(p), h.now) {
+	if !h.forward4 || err == ErrInvalid || !h.errors.allow(source(p), h.now) {
 		return
 	}
 	code := uint8(icmpNetUnreach)
@@ -143,10 +144,12 @@ func (h *Host) refuse(p *packet.Packet, err error) {
 	xmit.ICMPError(h, p, icmpUnreachable, code, 0)
 }
 
-// errorRate limits the errors about missing routes that one host gets: five at
-// once, then one a second, whatever icmp_ratelimit says.
+// errorRate limits the errors about missing routes that one host gets. What is
+// meant is five at once, then one a second; but each error that is subject to
+// icmp_ratelimit, which is 0 here, takes the tokens away that the host saved.
 //
-// Kernel: net/ipv4/route.c, ip_rt_error_burst, ip_rt_error_cost (6.1).
+// Kernel: net/ipv4/route.c, ip_error; net/ipv4/icmp.c, icmpv4_xrlim_allow,
+// inet_peer_xrlim_allow (6.1).
 type errorRate struct {
 	of map[packet.Addr]errorTokens
 }
@@ -159,11 +162,9 @@ type errorTokens struct {
 // errorHosts is how many hosts' limits are remembered.
 const errorHosts = 65536
 
+// allow reports whether an error may be sent to a host.
 func (r *errorRate) allow(to packet.Addr, now time.Duration) bool {
 	const burst, cost = 5 * time.Second, time.Second
-	if r.of == nil || len(r.of) >= errorHosts {
-		r.of = make(map[packet.Addr]errorTokens)
-	}
 	t, ok := r.of[to]
 	if !ok {
 		t = errorTokens{now, burst}
@@ -174,6 +175,35 @@ func (r *errorRate) allow(to packet.Addr, now time.Duration) bool {
 	if ok {
 		t.tokens -= cost
 	}
-	r.of[to] = t
+	r.set(to, t)
 	return ok
+}
+
+// sent says that p goes out, which may be such an error.
+func (r *errorRate) sent(p *packet.Packet, now time.Duration) {
+	b := p.Data()
+	if p.Family != packet.IPv4 || p.InIf != 0 || p.Ours || b[9] != packet.ProtoICMP {
+		return
+	}
+	at := int(b[0]&0xf) * 4
+	if len(b) < at+2 {
+		return
+	}
+	switch b[at] {
+	case icmpUnreachable:
+		if b[at+1] == icmpFragNeeded {
+			return
+		}
+	case icmpQuench, icmpTimeExceeded, icmpParameterProblem:
+	default:
+		return
+	}
+	r.set(destination(p), errorTokens{at: now})
+}
+
+func (r *errorRate) set(to packet.Addr, t errorTokens) {
+	if r.of == nil || len(r.of) >= errorHosts {
+		r.of = make(map[packet.Addr]errorTokens)
+	}
+	r.of[to] = t
 }

@@ -58,7 +58,7 @@ type Host struct {
 	asked  []neighKey // neighbours that are being asked for, by deadline
 
 	frags  [2]fragTable // of IPv4 and IPv6
-	sent   errorRate
+	errors errorRate
 	looped []*packet.Packet // sent by the loopback interface, not yet received
 
 	rx, tx       packet.Packet // the packet being received, the fragment being sent

@@ -8,11 +8,12 @@ import (
 	"goipvs/xmit"
 )
 
-// resolveTime is how long a neighbour is asked for: three times, a second apart.
+// resolveTime is how long a neighbour is asked for: three times, a second apart,
+// by timers that are a few hundredths late each.
 //
 // Kernel: net/core/neighbour.c, neigh_timer_handler, with the defaults of
 // mcast_solicit and retrans_time (6.1).
-const resolveTime = 3 * time.Second
+const resolveTime = 3100 * time.Millisecond
 
 // maxUnresolved is how many octets of buffers wait for one neighbour.
 //

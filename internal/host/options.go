@@ -220,7 +220,7 @@ func (h *Host) specificDestination(p *packet.Packet, d *iface) packet.Addr {
 	if p.Route.Local && h.AddrType(packet.IPv4, dst) <= xmit.AddrLocal {
 		return dst
 	}
-	if isZeroNet(src) {
+	if src.IsZero() {
 		return h.selectAddr4(d, src, scopeLink)
 	}
 	if e, err := h.v4.lookup(&flow{family: packet.IPv4, dst: src}, h.gen); err == nil {

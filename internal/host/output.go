@@ -42,7 +42,7 @@ func (h *Host) sendRaw(b []byte) error {
 	if p.Listener != nil {
 		p.Listener.Event(p, Sending{Route: rt})
 	}
-	h.LocalOut(p)
+	h.localOut(p)
 	return nil
 }
 
@@ -80,6 +80,12 @@ func (h *Host) LocalOut(p *packet.Packet) {
 		h.drop(p, ReasonNoRoute, "dst_output")
 		return
 	}
+	h.errors.sent(p, h.now)
+	h.localOut(p)
+}
+
+// localOut takes p, which has a route, to LOCAL_OUT and out.
+func (h *Host) localOut(p *packet.Packet) {
 	p.OutIf = p.Route.OutIf
 	if h.defragments(p.Family) && !h.netfilterDefrag(p, userLocalOut) {
 		return

@@ -2,9 +2,6 @@ package host
 
 import "goipvs/packet"
 
-// isZeroNet reports whether an IPv4 address is in 0.0.0.0/8.
-func isZeroNet(a packet.Addr) bool { return a[0] == 0 }
-
 // isLimitedBroadcast reports whether an IPv4 address is 255.255.255.255.
 func isLimitedBroadcast(a packet.Addr) bool { return a.V4() == 0xffffffff }
 
@@ -17,7 +14,7 @@ func isLocalMulticast(a packet.Addr) bool { return a.V4()>>8 == 0xe00000 }
 // Kernel: net/ipv4/route.c, ip_route_output_key_hash_rcu (6.1).
 func (h *Host) output4(fl *flow) (*packet.Route, error) {
 	if !fl.src.IsZero() {
-		if fl.src.IsMulticast(packet.IPv4) || isLimitedBroadcast(fl.src) || isZeroNet(fl.src) {
+		if fl.src.IsMulticast(packet.IPv4) || isLimitedBroadcast(fl.src) || fl.src.IsZero() {
 			return nil, ErrInvalid
 		}
 		special := fl.dst.IsMulticast(packet.IPv4) || isLimitedBroadcast(fl.dst)
@@ -51,7 +48,7 @@ func (h *Host) output4(fl *flow) (*packet.Route, error) {
 	switch {
 	case isLimitedBroadcast(fl.dst), fl.dst.IsMulticast(packet.IPv4):
 		return h.output4On(fl, e.dev, e), nil
-	case isZeroNet(fl.dst):
+	case fl.dst.IsZero():
 		return nil, ErrInvalid
 	case e.typ == broadcastRoute:
 		r := h.newRoute(packet.IPv4, e, fl.dst)
@@ -119,10 +116,10 @@ func (h *Host) input4(src, dst packet.Addr, mark uint32, proto uint8, d *iface) 
 	if isLimitedBroadcast(dst) || src.IsZero() && dst.IsZero() {
 		return h.inputBroadcast4(src)
 	}
-	if isZeroNet(src) || !dst.IsLoopback(packet.IPv4) && src.IsLoopback(packet.IPv4) {
+	if src.IsZero() || !dst.IsLoopback(packet.IPv4) && src.IsLoopback(packet.IPv4) {
 		return martianSource
 	}
-	if isZeroNet(dst) || dst.IsLoopback(packet.IPv4) {
+	if dst.IsZero() || dst.IsLoopback(packet.IPv4) {
 		return inputRoute{action: discard, why: ReasonMartianDestination}
 	}
 	fl := flow{family: packet.IPv4, dst: dst, src: src, mark: mark}
@@ -152,7 +149,7 @@ func (h *Host) input4(src, dst packet.Addr, mark uint32, proto uint8, d *iface) 
 var martianSource = inputRoute{action: discard, why: ReasonMartianSource}
 
 func (h *Host) inputBroadcast4(src packet.Addr) inputRoute {
-	if !isZeroNet(src) && !h.validSource4(src, packet.Addr{}) {
+	if !src.IsZero() && !h.validSource4(src, packet.Addr{}) {
 		return martianSource
 	}
 	r := h.errorRoute(packet.IPv4)
@@ -168,7 +165,7 @@ func (h *Host) inputMulticast4(src, dst packet.Addr, proto uint8, d *iface) inpu
 		return inputRoute{action: discard, why: ReasonNotJoined}
 	case src.IsMulticast(packet.IPv4), isLimitedBroadcast(src), src.IsLoopback(packet.IPv4):
 		return martianSource
-	case isZeroNet(src):
+	case src.IsZero():
 		if !isLocalMulticast(dst) && proto != protoIGMP {
 			return martianSource
 		}

@@ -39,7 +39,7 @@ func (h *Host) AddrType(f packet.Family, a packet.Addr) xmit.AddrType {
 		return h.addrType6(a)
 	}
 	switch {
-	case isZeroNet(a), isLimitedBroadcast(a):
+	case a.IsZero(), isLimitedBroadcast(a):
 		return xmit.AddrBroadcast
 	case a.IsMulticast(f):
 		return xmit.AddrMulticast
