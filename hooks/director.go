@@ -67,10 +67,6 @@ func New(c Config) *Director {
 // Now returns the time of the last Advance.
 func (d *Director) Now() time.Duration { return time.Duration(d.now.Load()) }
 
-func (d *Director) context() xmit.Context {
-	return xmit.Context{Stack: d.stack, Settings: &d.xmit, Random: d.random}
-}
-
 // Hook runs the hook functions of a point in their order, until one doesn't
 // accept. Where no service of the family exists there are none and the packet
 // is accepted.
@@ -80,6 +76,10 @@ func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict {
 	if !d.Active(p.Family) {
 		return decide(p, xmit.Accept, ReasonNoHooks, "nf_hook")
 	}
+	c := call{d: d, p: p, pt: pt, x: xmit.Context{Stack: d.stack, Settings: &d.xmit, Random: d.random}}
+	// What can't be parsed is of no protocol that is balanced.
+	p.ParseHeader(&c.h)
+	v := xmit.Accept
 	for i := range Places {
 		pl := &Places[i]
 		if pl.Point != pt {
@@ -88,11 +88,19 @@ func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict {
 		if p.Listener != nil {
 			p.Listener.Event(p, Entered{pt, pl})
 		}
-		if v := pl.handle(d, p, pt); v != xmit.Accept {
-			return v
+		switch pl.handler {
+		case handleOut:
+			v = c.out()
+		case handleIn:
+			v = c.in()
+		case handleForwardICMP:
+			v = c.forwardICMP()
+		}
+		if v != xmit.Accept {
+			break
 		}
 	}
-	return xmit.Accept
+	return v
 }
 
 // Active reports whether the hooks of a family exist: while it has a service.

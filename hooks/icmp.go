@@ -23,19 +23,17 @@ func isICMP(h *packet.Header) bool {
 	return h.Protocol == packet.ProtoICMP
 }
 
-// ForwardICMP hands ICMP errors on their way through this host to InICMP: those
-// to the client's side of a transparent service, whose address isn't local.
+// forwardICMP hands ICMP errors on their way through this host to inICMP: those
+// to the servers' side of a transparent service, whose address isn't local.
 //
 // Kernel: ip_vs_core.c, ip_vs_forward_icmp (6.1).
-func (d *Director) ForwardICMP(p *packet.Packet, pt Point) xmit.Verdict {
+func (c *call) forwardICMP() xmit.Verdict {
 	const in = "ip_vs_forward_icmp"
-	if d.set.BackupOnly {
-		return decide(p, xmit.Accept, ReasonBackup, in)
+	if c.d.set.BackupOnly {
+		return c.decide(xmit.Accept, ReasonBackup, in)
 	}
-	c := call{d: d, p: p, pt: pt, x: d.context()}
-	p.ParseHeader(&c.h)
 	if !isICMP(&c.h) {
-		return decide(p, xmit.Accept, ReasonProtocol, in)
+		return c.decide(xmit.Accept, ReasonProtocol, in)
 	}
 	v, _ := c.inICMP()
 	return v

@@ -8,24 +8,22 @@ import (
 
 const inHook = "ip_vs_in_hook"
 
-// In handles a packet that may be a request: of a connection, or for a virtual
+// in handles a packet that may be a request: of a connection, or for a virtual
 // service, which makes one. It is RemoteRequest at LOCAL_IN and LocalRequest at
 // LOCAL_OUT.
 //
 // Kernel: ip_vs_core.c, ip_vs_in_hook (6.1).
-func (d *Director) In(p *packet.Packet, pt Point) xmit.Verdict {
+func (c *call) in() xmit.Verdict {
 	switch {
-	case p.Ours:
-		return decide(p, xmit.Accept, ReasonOurs, inHook)
-	case p.Kind != packet.ToHost && pt != LocalOut:
-		return decide(p, xmit.Accept, ReasonNotHost, inHook)
-	case p.Route == nil:
-		return decide(p, xmit.Accept, ReasonNotRouted, inHook)
-	case d.set.BackupOnly:
-		return decide(p, xmit.Accept, ReasonBackup, inHook)
+	case c.p.Ours:
+		return c.decide(xmit.Accept, ReasonOurs, inHook)
+	case c.p.Kind != packet.ToHost && c.pt != LocalOut:
+		return c.decide(xmit.Accept, ReasonNotHost, inHook)
+	case c.p.Route == nil:
+		return c.decide(xmit.Accept, ReasonNotRouted, inHook)
+	case c.d.set.BackupOnly:
+		return c.decide(xmit.Accept, ReasonBackup, inHook)
 	}
-	c := call{d: d, p: p, pt: pt, x: d.context()}
-	p.ParseHeader(&c.h)
 	if isICMP(&c.h) {
 		if v, related := c.inICMP(); related {
 			return v
@@ -33,10 +31,10 @@ func (d *Director) In(p *packet.Packet, pt Point) xmit.Verdict {
 	}
 	if known, _ := isBalanced(c.h.Protocol); !known {
 		// It comes back here only wrapped by somebody else: a tunnel.
-		if d.set.IgnoreTunneled {
-			p.Ours = true
+		if c.d.set.IgnoreTunneled {
+			c.p.Ours = true
 		}
-		return decide(p, xmit.Accept, ReasonProtocol, inHook)
+		return c.decide(xmit.Accept, ReasonProtocol, inHook)
 	}
 	if c.p.FromLoopback() {
 		c.checkOwnReply(&c.h)
@@ -48,7 +46,7 @@ func (d *Director) In(p *packet.Packet, pt Point) xmit.Verdict {
 	return v
 }
 
-// request is In with the client's shard locked.
+// request is in with the client's shard locked.
 func (c *call) request() xmit.Verdict {
 	h := &c.h
 	cp := c.findIn(h)

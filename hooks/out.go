@@ -9,20 +9,18 @@ import (
 
 const outHook = "ip_vs_out_hook"
 
-// Out handles a packet that may be a reply of a server: with NAT its source
+// out handles a packet that may be a reply of a server: with NAT its source
 // becomes the virtual service. It is Reply at LOCAL_IN and FORWARD and
 // LocalReply at LOCAL_OUT.
 //
 // Kernel: ip_vs_core.c, ip_vs_out_hook (6.1).
-func (d *Director) Out(p *packet.Packet, pt Point) xmit.Verdict {
+func (c *call) out() xmit.Verdict {
 	switch {
-	case p.Ours:
-		return decide(p, xmit.Accept, ReasonOurs, outHook)
-	case p.Route == nil:
-		return decide(p, xmit.Accept, ReasonNotRouted, outHook)
+	case c.p.Ours:
+		return c.decide(xmit.Accept, ReasonOurs, outHook)
+	case c.p.Route == nil:
+		return c.decide(xmit.Accept, ReasonNotRouted, outHook)
 	}
-	c := call{d: d, p: p, pt: pt, x: d.context()}
-	p.ParseHeader(&c.h)
 	if isICMP(&c.h) {
 		if v, related := c.outICMP(); related {
 			return v
@@ -30,10 +28,10 @@ func (d *Director) Out(p *packet.Packet, pt Point) xmit.Verdict {
 	}
 	known, dontDefrag := isBalanced(c.h.Protocol)
 	if !known {
-		return decide(p, xmit.Accept, ReasonProtocol, outHook)
+		return c.decide(xmit.Accept, ReasonProtocol, outHook)
 	}
-	if p.Family == packet.IPv4 && !dontDefrag && p.IsFragment() && !c.gather() {
-		return decide(p, xmit.Stolen, ReasonWaiting, "ip_vs_gather_frags")
+	if c.p.Family == packet.IPv4 && !dontDefrag && c.p.IsFragment() && !c.gather() {
+		return c.decide(xmit.Stolen, ReasonWaiting, "ip_vs_gather_frags")
 	}
 	c.lock(&c.h.Dst)
 	v := c.reply()
@@ -51,7 +49,7 @@ func (c *call) gather() bool {
 	return c.d.stack.Defrag(c.p, user) && c.p.ParseHeader(&c.h)
 }
 
-// reply is Out with the client's shard locked.
+// reply is out with the client's shard locked.
 func (c *call) reply() xmit.Verdict {
 	if cp := c.findOut(&c.h); cp != nil {
 		return c.handleResponse(cp)

@@ -1,10 +1,5 @@
 package hooks
 
-import (
-	"goipvs/packet"
-	"goipvs/xmit"
-)
-
 // Point is a netfilter hook point.
 type Point uint8
 
@@ -26,8 +21,18 @@ type Place struct {
 	Kernel   string // the kernel's handler
 	Purpose  string
 
-	handle func(*Director, *packet.Packet, Point) xmit.Verdict
+	handler handler
 }
+
+// handler is one of the functions behind the hooks. It is a number and no
+// function, so that a call through it leaves the packet's data on the stack.
+type handler uint8
+
+const (
+	handleOut handler = iota
+	handleIn
+	handleForwardICMP
+)
 
 // Places are the hook functions in the order in which they run at each point,
 // the same for both families. Everything that needs to know the hooks reads
@@ -35,10 +40,10 @@ type Place struct {
 //
 // Kernel: ip_vs_core.c, ip_vs_ops4, ip_vs_ops6 (6.1).
 var Places = []Place{
-	{LocalIn, 98, "Reply", "ip_vs_out_hook", "replies of remote servers to clients on this host", (*Director).Out},
-	{LocalIn, 99, "RemoteRequest", "ip_vs_in_hook", "requests of clients elsewhere, after packet filtering", (*Director).In},
-	{LocalOut, -99, "LocalReply", "ip_vs_out_hook", "replies of servers on this host", (*Director).Out},
-	{LocalOut, -98, "LocalRequest", "ip_vs_in_hook", "requests of clients on this host", (*Director).In},
-	{Forward, 99, "ForwardICMP", "ip_vs_forward_icmp", "ICMP errors to the servers' side of transparent services", (*Director).ForwardICMP},
-	{Forward, 100, "Reply", "ip_vs_out_hook", "replies of remote servers to clients elsewhere", (*Director).Out},
+	{LocalIn, 98, "Reply", "ip_vs_out_hook", "replies of remote servers to clients on this host", handleOut},
+	{LocalIn, 99, "RemoteRequest", "ip_vs_in_hook", "requests of clients elsewhere, after packet filtering", handleIn},
+	{LocalOut, -99, "LocalReply", "ip_vs_out_hook", "replies of servers on this host", handleOut},
+	{LocalOut, -98, "LocalRequest", "ip_vs_in_hook", "requests of clients on this host", handleIn},
+	{Forward, 99, "ForwardICMP", "ip_vs_forward_icmp", "ICMP errors to the servers' side of transparent services", handleForwardICMP},
+	{Forward, 100, "Reply", "ip_vs_out_hook", "replies of remote servers to clients elsewhere", handleOut},
 }
