@@ -163,8 +163,8 @@ func (s *Shard) delControl(c *Conn, get func(Ref) *Conn) {
 	c.Control = 0
 }
 
-// Assure marks the template that controls c, or controls its controller, as
-// having had an established connection.
+// Assure marks the template that controls c, if one does, as having had an
+// established connection.
 //
 // Kernel: include/net/ip_vs.h, ip_vs_control_assure_ct (6.1).
 func (s *Shard) Assure(c *Conn) {
