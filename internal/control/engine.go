@@ -98,6 +98,7 @@ func acknowledge(r *request, errno syscall.Errno, capAck bool) []byte {
 	at := w.start(header{typ: nlmsgError, flags: flags, seq: r.seq, portID: r.portID})
 	w.b = ne.AppendUint32(w.b, uint32(-int32(errno)))
 	w.b = append(w.b, quote...)
+	w.pad()
 	w.end(at)
 	return w.b
 }

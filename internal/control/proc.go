@@ -100,7 +100,7 @@ func hexAddrPort(f packet.Family, a packet.Addr, port uint16) string {
 	} else {
 		b = hexAddr(b, f, a)
 	}
-	return string(hex(append(b, ':'), uint32(port), 4))
+	return string(hexNumber(append(b, ':'), uint32(port), 4))
 }
 
 const statsHead = "" +
@@ -167,11 +167,11 @@ func connRow(name string) (func([]byte, *hooks.ConnInfo) []byte, string) {
 // connStart appends protocol, addresses, ports and state.
 func connStart(b []byte, c *hooks.ConnInfo) []byte {
 	b = padded(b, packet.ProtoName(c.Protocol), 3)
-	b = hex(append(hexAddr(b, c.Family, c.Client), ' '), uint32(c.CPort), 4)
+	b = hexNumber(append(hexAddr(b, c.Family, c.Client), ' '), uint32(c.CPort), 4)
 	b = hexAddr(append(b, ' '), c.Family, c.Virtual)
-	b = hex(append(b, ' '), uint32(c.VPort), 4)
+	b = hexNumber(append(b, ' '), uint32(c.VPort), 4)
 	b = hexAddr(append(b, ' '), c.DestFamily, c.Dest)
-	b = hex(append(b, ' '), uint32(c.DPort), 4)
+	b = hexNumber(append(b, ' '), uint32(c.DPort), 4)
 	return padded(append(b, ' '), c.State, 11)
 }
 
@@ -192,7 +192,7 @@ func number(b []byte, c *hooks.ConnInfo) []byte {
 // hexAddr appends an address as the kernel's listings have it.
 func hexAddr(b []byte, f packet.Family, a packet.Addr) []byte {
 	if f == packet.IPv4 {
-		return hex(b, a.V4(), 8)
+		return hexNumber(b, a.V4(), 8)
 	}
 	for i := 0; i < len(a); i += 2 {
 		if i > 0 {
@@ -206,8 +206,8 @@ func hexAddr(b []byte, f packet.Family, a packet.Addr) []byte {
 	return b
 }
 
-// hex appends v in so many capital digits.
-func hex(b []byte, v uint32, digits int) []byte {
+// hexNumber appends v in so many capital digits.
+func hexNumber(b []byte, v uint32, digits int) []byte {
 	for s := 4 * (digits - 1); s >= 0; s -= 4 {
 		b = append(b, "0123456789ABCDEF"[v>>s&0xf])
 	}
