@@ -112,22 +112,12 @@ func (t *fragTable) find(h *Host, k fragKey) *fragQueue {
 	if t.queues == nil {
 		t.queues = make(map[fragKey]*fragQueue)
 	}
-	q := &fragQueue{key: k, deadline: deadline(h.now + t.timeout), mem: fragQueueMem}
+	q := &fragQueue{key: k, deadline: fires(h.now+t.timeout, fragTick), mem: fragQueueMem}
 	t.mem += q.mem
 	t.queues[k] = q
 	t.link(q)
 	h.arm(q.deadline)
 	return q
-}
-
-// deadline is when a timer that is to expire at a time, half a minute or a
-// minute away, does.
-//
-// Kernel: kernel/time/timer.c, calc_index (6.1, HZ 250): from 16 s on all of two
-// seconds expire together.
-func deadline(at time.Duration) time.Duration {
-	const tick = 512 * time.Second / 250
-	return (at/tick + 1) * tick
 }
 
 // link puts a queue among the others: of those with the same deadline the last
@@ -197,7 +187,7 @@ func (t *fragTable) reset(h *Host, q *fragQueue) {
 	t.mem -= q.mem - fragQueueMem
 	*q = fragQueue{key: q.key, prev: q.prev, next: q.next, rid: q.rid, maxSize: q.maxSize, maxDF: q.maxDF, mem: fragQueueMem}
 	t.unlink(q)
-	q.deadline = deadline(h.now + t.timeout)
+	q.deadline = fires(h.now+t.timeout, fragTick)
 	t.link(q)
 	h.arm(q.deadline)
 }

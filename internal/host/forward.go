@@ -144,6 +144,19 @@ func (h *Host) refuse(p *packet.Packet, err error) {
 	xmit.ICMPError(h, p, icmpUnreachable, code, 0)
 }
 
+// sendError sends an ICMP error that was made here. While it is on its way no
+// other can be: what it causes, synchronously, causes no error.
+//
+// Kernel: net/ipv4/icmp.c, icmp_xmit_lock; net/ipv6/icmp.c, icmpv6_xmit_lock
+// (6.1).
+func (h *Host) sendError(p *packet.Packet) {
+	busy := &h.errorBusy[p.Family/packet.IPv6]
+	h.errors.sent(p, h.now)
+	*busy = true
+	h.localOut(p)
+	*busy = false
+}
+
 // errorRate limits the errors about missing routes that one host gets. What is
 // meant is five at once, then one a second; but each error that is subject to
 // icmp_ratelimit, which is 0 here, takes the tokens away that the host saved.
@@ -182,7 +195,7 @@ func (r *errorRate) allow(to packet.Addr, now time.Duration) bool {
 // sent says that p goes out, which may be such an error.
 func (r *errorRate) sent(p *packet.Packet, now time.Duration) {
 	b := p.Data()
-	if p.Family != packet.IPv4 || p.InIf != 0 || p.Ours || b[9] != packet.ProtoICMP {
+	if p.Family != packet.IPv4 || b[9] != packet.ProtoICMP {
 		return
 	}
 	at := int(b[0]&0xf) * 4

@@ -53,13 +53,16 @@ type Host struct {
 	defrag4, defrag6   bool // netfilter puts fragments together before routing
 	marks              []markRule
 	pmtus              pmtuTimers
+	known              map[knownKey]*packet.Route // routes to neighbours by name, of this generation
 
 	neighs map[neighKey]*neigh
 	asked  []neighKey // neighbours that are being asked for, by deadline
 
 	frags  [2]fragTable // of IPv4 and IPv6
 	errors errorRate
-	looped []*packet.Packet // sent by the loopback interface, not yet received
+	// errorBusy: an ICMP error of a family, IPv4 and IPv6, is on its way out.
+	errorBusy [2]bool
+	looped    []*packet.Packet // sent by the loopback interface, not yet received
 
 	rx, tx       packet.Packet // the packet being received, the fragment being sent
 	rxbuf, txbuf []byte

@@ -2,18 +2,21 @@ package host
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"goipvs/packet"
 	"goipvs/xmit"
 )
 
-// resolveTime is how long a neighbour is asked for: three times, a second apart,
-// by timers that are a few hundredths late each.
+// retransTime is between two of the three times that a neighbour is asked for.
 //
 // Kernel: net/core/neighbour.c, neigh_timer_handler, with the defaults of
 // mcast_solicit and retrans_time (6.1).
-const resolveTime = 3100 * time.Millisecond
+const (
+	retransTime = time.Second
+	solicits    = 3
+)
 
 // maxUnresolved is how many octets of buffers wait for one neighbour.
 //
@@ -118,8 +121,15 @@ func (h *Host) wait(p *packet.Packet, d *iface, to packet.Addr) {
 		n.waiting = n.waiting[1:]
 	}
 	if len(n.waiting) == 0 {
-		n.deadline = h.now + resolveTime
-		h.asked = append(h.asked, k)
+		n.deadline = h.now
+		for range solicits {
+			n.deadline = fires(n.deadline+retransTime, retransTick)
+		}
+		at := len(h.asked)
+		for at > 0 && h.neighs[h.asked[at-1]].deadline >= n.deadline {
+			at--
+		}
+		h.asked = slices.Insert(h.asked, at, k)
 		h.arm(n.deadline)
 	}
 	n.waiting = append(n.waiting, h.keep(p))

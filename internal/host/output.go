@@ -80,7 +80,10 @@ func (h *Host) LocalOut(p *packet.Packet) {
 		h.drop(p, ReasonNoRoute, "dst_output")
 		return
 	}
-	h.errors.sent(p, h.now)
+	if !p.Ours && p.InIf == 0 {
+		h.sendError(p)
+		return
+	}
 	h.localOut(p)
 }
 

@@ -165,7 +165,49 @@ func (h *Host) fib(f packet.Family) *fib {
 }
 
 // changed makes every route found so far one of an old generation.
-func (h *Host) changed() { h.gen++ }
+func (h *Host) changed() {
+	h.gen++
+	clear(h.known)
+}
+
+// learnt makes the routes that are shared by a link's destinations ones of an
+// old generation: there is something new about one of them. Those to a neighbour
+// by its name aren't shared, and whoever has one goes on with it.
+//
+// Kernel: net/ipv4/route.c, update_or_create_fnhe, and rt_add_uncached_list in
+// rt_set_nexthop (6.1).
+func (h *Host) learnt() {
+	h.gen++
+	for _, r := range h.known {
+		r.Gen = h.gen
+	}
+}
+
+// knownKey names a route to a neighbour.
+type knownKey struct {
+	family packet.Family
+	dst    packet.Addr
+	e      *entry
+}
+
+// maxKnown is how many routes to neighbours are remembered.
+const maxKnown = 4096
+
+// knownVia returns the Route to a neighbour by its name: with xmit.KnownNextHop
+// the packet itself may be addressed to somebody else.
+func (h *Host) knownVia(fl *flow, e *entry) *packet.Route {
+	k := knownKey{fl.family, fl.dst, e}
+	r := h.known[k]
+	if r == nil {
+		if h.known == nil || len(h.known) >= maxKnown {
+			h.known = make(map[knownKey]*packet.Route)
+		}
+		r = h.newRoute(fl.family, e, fl.dst)
+		r.NextHop = fl.dst
+		h.known[k] = r
+	}
+	return r
+}
 
 // errorRoute is what a packet that nobody is to get is routed by: errors about
 // it need a route to say that it came in.
@@ -191,9 +233,7 @@ func (h *Host) outVia(fl *flow, e *entry) *packet.Route {
 		return x.out
 	}
 	if fl.known && !e.hasGW {
-		r := h.newRoute(fl.family, e, fl.dst)
-		r.NextHop = fl.dst
-		return r
+		return h.knownVia(fl, e)
 	}
 	if local := e.typ == LocalRoute || e.typ == anycastRoute; local && e.prefSrc.IsZero() && e.plen < addrBits(fl.family) {
 		return h.newRoute(fl.family, e, fl.dst) // its source is the destination

@@ -14,6 +14,9 @@ func (h *Host) RouteGen() uint32 { return h.gen }
 // icmpv6_route_lookup (6.1). The source of an ICMPv6 error is chosen among those
 // of the interface that the packet arrived by, before those on the way back.
 func (h *Host) RouteReply(p *packet.Packet, src, dst packet.Addr, tos uint8) *packet.Route {
+	if h.errorBusy[p.Family/packet.IPv6] {
+		return nil
+	}
 	fl := flow{family: p.Family, dst: dst, src: src}
 	if p.Family == packet.IPv6 && src.IsZero() && p.InIf > 0 && p.InIf < len(h.ifaces) {
 		fl.src = h.selectAddr6(h.ifaces[p.InIf], dst)
