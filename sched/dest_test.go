@@ -52,6 +52,12 @@ func TestThresholds(t *testing.T) {
 			{do: "edit", x: 8, y: 1, want: true},
 			{do: "edit", want: false},
 		}},
+		{"an edit of the lower one alone", []step{
+			{do: "edit", x: 8, y: 2},
+			{do: "bind", n: 8, want: true},
+			{do: "unbind", n: 4, want: true},
+			{do: "edit", x: 8, y: 5, want: false},
+		}},
 		{"an edit finds it overloaded", []step{
 			{do: "bind", n: 3},
 			{do: "edit", x: 3, want: true},

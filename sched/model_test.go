@@ -3,6 +3,7 @@ package sched
 import (
 	"cmp"
 	"errors"
+	"flag"
 	"slices"
 	"testing"
 	"time"
@@ -404,18 +405,18 @@ func (m *model) Check(t *rapid.T) {
 	m.checkReal(t, hashed)
 }
 
-func (want *modelDest) compare(t *rapid.T, tab *Table, d *Dest, s *Service) {
-	if d != want.real || tab.Dest(d.ID) != d || !d.Available || d.Service() != s {
-		t.Fatalf("server %v in place of %v", d.DestKey, want.config.DestKey)
+func (d *modelDest) compare(t *rapid.T, tab *Table, got *Dest, s *Service) {
+	if got != d.real || tab.Dest(got.ID) != got || !got.Available || got.Service() != s {
+		t.Fatalf("server %v in place of %v", got, d.config.DestKey)
 	}
-	if x := gocmp.Diff(want.config, d.DestConfig); x != "" {
+	if x := gocmp.Diff(d.config, got.DestConfig); x != "" {
 		t.Fatal(x)
 	}
-	if d.LastWeight != want.last || d.Active.Load() != want.active || d.Total.Load() != want.total || d.Persist.Load() != want.templates {
-		t.Fatalf("figures of %v", d.DestKey)
+	if got.LastWeight != d.last || got.Active.Load() != d.active || got.Total.Load() != d.total || got.Persist.Load() != d.templates {
+		t.Fatalf("figures of %v", got)
 	}
-	if d.Overloaded() != want.overloaded {
-		t.Fatalf("%v with %d connections (%d, %d): overloaded %v", d.DestKey, want.total, want.config.Lower, want.config.Upper, d.Overloaded())
+	if got.Overloaded() != d.overloaded {
+		t.Fatalf("%v with %d connections (%d, %d): overloaded %v", got, d.total, d.config.Lower, d.config.Upper, got.Overloaded())
 	}
 }
 
@@ -444,6 +445,15 @@ func (m *model) checkReal(t *rapid.T, hashed []*modelDest) {
 			t.Fatalf("tunnel %v: %v, want %v", k, got, want)
 		}
 	}
+}
+
+// TestMain makes the model's runs longer than rapid's default; the command line
+// still decides.
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.steps", "100"); err != nil {
+		panic(err)
+	}
+	m.Run()
 }
 
 func TestTableModel(t *testing.T) {

@@ -1,7 +1,6 @@
 package sched
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"slices"
@@ -41,6 +40,12 @@ func (x *script) run(line string) error {
 		return nil
 	case "counts":
 		return x.counts(f)
+	case "sysctl":
+		x.table.Settings.LBLCRExpiration = int32(number(f[2]))
+		return nil
+	case "sleep":
+		x.now += time.Duration(number(f[1])) * time.Second
+		return nil
 	}
 	fail := false
 	if f[len(f)-1] == "fails" {
@@ -112,21 +117,21 @@ func (x *script) ipvsadm(f []string) error {
 	return fmt.Errorf("unknown command %s", f[0])
 }
 
-// connect makes a connection and compares its server.
+// connect makes a connection and compares its server: kind, client, virtual,
+// perhaps "mark" and it, "=", server.
 func (x *script) connect(f []string) error {
-	r := Request{Now: x.now}
-	var family packet.Family
-	r.Src, family, r.SrcPort = testAddrPort(f[1])
-	r.Dst, _, r.DstPort = testAddrPort(f[2])
-	r.Protocol = packet.ProtoUDP
-	if f[0] == "tcp" {
-		r.Protocol = packet.ProtoTCP
-	}
+	kind, wanted := f[0], f[len(f)-1]
 	mark := uint32(0)
 	if f[3] == "mark" {
 		mark = number(f[4])
-		f = f[2:]
 	}
+	r := Request{Protocol: packet.ProtoUDP, Now: x.now}
+	if kind == "tcp" {
+		r.Protocol = packet.ProtoTCP
+	}
+	var family packet.Family
+	r.Src, family, r.SrcPort = testAddrPort(f[1])
+	r.Dst, _, r.DstPort = testAddrPort(f[2])
 	s := x.table.Find(family, mark, r.Protocol, r.Dst, r.DstPort)
 	if s == nil {
 		return fmt.Errorf("no service")
@@ -134,12 +139,11 @@ func (x *script) connect(f []string) error {
 	x.last = s.ServiceKey
 	got := "none"
 	if d := s.Schedule(&r); d != nil {
-		got = d.DestKey.String()
-		c := scriptConn{d, f[0] != "tcp", f[0] == "brief"}
-		d.Bind(false, c.inactive)
-		x.conns = append(x.conns, c)
+		got = d.String()
+		d.Bind(false, kind != "tcp")
+		x.conns = append(x.conns, scriptConn{d, kind != "tcp", kind == "brief"})
 	}
-	if got != f[4] {
+	if got != wanted {
 		return fmt.Errorf("chose %s", got)
 	}
 	return nil
@@ -182,32 +186,32 @@ func number(s string) uint32 {
 
 // TestRecorded replays what the real kernel chose.
 func TestRecorded(t *testing.T) {
-	for _, file := range []string{"vectors-6.1.192.txt"} {
-		f, err := os.Open("testdata/" + file)
+	for _, file := range []string{"vectors-6.1.192.txt", "scripts-6.1.192.txt"} {
+		b, err := os.ReadFile("testdata/" + file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
-		x := &script{}
-		section, bad := "", 0
-		lines := bufio.NewScanner(f)
-		for n := 1; lines.Scan(); n++ {
-			line := lines.Text()
-			if name, ok := strings.CutPrefix(line, "== "); ok {
-				section, bad = name, 0
-				x = &script{table: NewTable()}
-				continue
-			}
-			if line == "" || line[0] == '#' || bad > 3 {
-				continue
-			}
-			if err := x.run(line); err != nil {
-				t.Errorf("%s:%d: %s: %s: %v", file, n, section, line, err)
-				bad++
-			}
-		}
-		if err := lines.Err(); err != nil {
-			t.Fatal(err)
+		head, sections, _ := strings.Cut(string(b), "\n== ")
+		n := strings.Count(head, "\n") + 2
+		for section := range strings.SplitSeq(sections, "\n== ") {
+			name, lines, _ := strings.Cut(section, "\n")
+			t.Run(name, func(t *testing.T) {
+				x := &script{table: NewTable()}
+				at, bad := n, 0
+				for line := range strings.Lines(lines) {
+					at++
+					if line = strings.TrimSpace(line); line == "" {
+						continue
+					}
+					if err := x.run(line); err != nil {
+						t.Errorf("%s:%d: %s: %v", file, at, line, err)
+						if bad++; bad > 3 {
+							return // the rest only follows
+						}
+					}
+				}
+			})
+			n += strings.Count(section, "\n") + 1
 		}
 	}
 }

@@ -155,6 +155,29 @@ func TestMHTooMany(t *testing.T) {
 	}
 }
 
+// However little a server weighs beside the others, it has a turn.
+func TestMHWeights(t *testing.T) {
+	for _, tt := range []struct {
+		weights []int32
+		turns   []int32 // newest first
+	}{
+		{[]int32{10, 20, 50}, []int32{5, 2, 1}},
+		{[]int32{1, 63}, []int32{63, 1}},
+		{[]int32{1, 64}, []int32{32, 1}},
+		{[]int32{1, 1000, 65535}, []int32{63, 1, 1}},
+		{[]int32{0, 7}, []int32{1}},
+		{[]int32{0}, nil},
+	} {
+		var got []int32
+		for _, x := range mhSeats(newService(t, "mh", 0, tt.weights...)) {
+			got = append(got, x.turns)
+		}
+		if d := cmp.Diff(tt.turns, got); d != "" {
+			t.Errorf("weights %v:\n%s", tt.weights, d)
+		}
+	}
+}
+
 func TestMHMixedFamily(t *testing.T) {
 	s := newService(t, "mh", 0)
 	a := add(t, s, DestConfig{DestKey: testDest("[2001:db8::1]:80"), Forward: Tunnel, Weight: 1})
@@ -356,6 +379,15 @@ func TestLBLCRSet(t *testing.T) {
 	check("none that takes any", a, b, a)
 	tab.Advance(500 * time.Second)
 	check("weight 0 doesn't count as most loaded", a, b)
+	edit(t, s, DestConfig{DestKey: server(2), Weight: 1})
+	check("takes connections again", b, b)
+	b.Bind(false, false)
+	b.Bind(false, false)
+	check("crowded again", a, b, a)
+	a.Bind(false, false)
+	a.Bind(false, false)
+	tab.Advance(1000 * time.Second)
+	check("equal loads: without the newest", a, b)
 }
 
 type listener struct{ got []packet.Event }

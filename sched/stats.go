@@ -30,7 +30,6 @@ type Stats struct {
 	mu    sync.Mutex
 	shown Counters // as of the last Estimate (kstats)
 	zero  Counters // shown at the last Zero (kstats0)
-	last  Counters // what the rates were reckoned up to
 	rate  Counters // scaled: bytes by 2^5, the others by 2^10
 }
 
@@ -59,10 +58,9 @@ func (s *Stats) Read() (total, rate Counters) {
 	defer s.mu.Unlock()
 	total, rate = s.shown, s.rate
 	total.each(&s.zero, func(a, b *uint64) { *a -= *b })
-	const half = 1<<10/2 - 1
-	rate.Conns = (rate.Conns + half) >> 10
-	rate.InPkts = (rate.InPkts + half) >> 10
-	rate.OutPkts = (rate.OutPkts + half) >> 10
+	rate.Conns = (rate.Conns + 0x1ff) >> 10
+	rate.InPkts = (rate.InPkts + 0x1ff) >> 10
+	rate.OutPkts = (rate.OutPkts + 0x1ff) >> 10
 	rate.InBytes = (rate.InBytes + 0xf) >> 5
 	rate.OutBytes = (rate.OutBytes + 0xf) >> 5
 	return total, rate
@@ -75,7 +73,7 @@ func (s *Stats) Read() (total, rate Counters) {
 func (s *Stats) Zero() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.zero, s.last, s.rate = s.shown, s.shown, Counters{}
+	s.zero, s.rate = s.shown, Counters{}
 }
 
 // Estimate takes over what was counted and moves each rate a quarter of the way
@@ -85,23 +83,23 @@ func (s *Stats) Zero() {
 func (s *Stats) Estimate() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shown = Counters{
+	now := Counters{
 		Conns:    s.conns.Load(),
 		InPkts:   s.inPkts.Load(),
 		OutPkts:  s.outPkts.Load(),
 		InBytes:  s.inBytes.Load(),
 		OutBytes: s.outBytes.Load(),
 	}
-	now := s.shown
-	now.each(&s.last, func(a, b *uint64) { *a -= *b })
-	s.last = s.shown
+	rate := now
+	rate.each(&s.shown, func(a, b *uint64) { *a -= *b })
+	s.shown = now
 	// Scaled, and divided by the two seconds.
-	now.Conns <<= 9
-	now.InPkts <<= 9
-	now.OutPkts <<= 9
-	now.InBytes <<= 4
-	now.OutBytes <<= 4
-	s.rate.each(&now, func(avg, rate *uint64) {
+	rate.Conns <<= 9
+	rate.InPkts <<= 9
+	rate.OutPkts <<= 9
+	rate.InBytes <<= 4
+	rate.OutBytes <<= 4
+	s.rate.each(&rate, func(avg, rate *uint64) {
 		*avg += uint64((int64(*rate) - int64(*avg)) >> 2)
 	})
 }

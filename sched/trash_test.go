@@ -119,3 +119,37 @@ func TestNumbers(t *testing.T) {
 		t.Errorf("number %d not reused but %d", id, n.ID)
 	}
 }
+
+// A mark's services of both families are one to the trash; of two servers that
+// fit, the one deleted last comes back.
+func TestTrashMarks(t *testing.T) {
+	tab := NewTable()
+	v4 := addService(t, tab, ServiceConfig{ServiceKey: ServiceKey{Family: packet.IPv4, FWMark: 1}, Scheduler: "rr"})
+	v6 := addService(t, tab, ServiceConfig{ServiceKey: ServiceKey{Family: packet.IPv6, FWMark: 1}, Scheduler: "rr", Netmask: 128})
+	c := DestConfig{DestKey: server(1), Forward: Tunnel}
+	a, b := add(t, v4, c), add(t, v6, c)
+	del(t, v4, c.DestKey)
+	del(t, v6, c.DestKey)
+	if add(t, v4, c) != b || add(t, v6, c) != a {
+		t.Error("not the one deleted last first")
+	}
+}
+
+// Deleted again, a server has its two minutes again.
+func TestTrashAgain(t *testing.T) {
+	s := newService(t, "rr", 0, 1)
+	tab, d := s.table, s.First()
+	del(t, s, server(1))
+	tab.Advance(70 * time.Second)
+	add(t, s, d.DestConfig)
+	tab.Advance(80 * time.Second)
+	del(t, s, server(1))
+	tab.Advance(259 * time.Second)
+	if tab.Dest(d.ID) != d {
+		t.Error("freed early")
+	}
+	tab.Advance(260 * time.Second)
+	if tab.Dest(d.ID) != nil {
+		t.Error("not freed")
+	}
+}
