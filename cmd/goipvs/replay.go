@@ -158,8 +158,7 @@ func (a *replayArgs) replay(c replay.Config, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r.Print(stdout)
-	return nil
+	return r.Print(stdout)
 }
 
 // write replays into a folder.

@@ -99,8 +99,12 @@ func TestCapturePcap(t *testing.T) {
 	}
 	var zipped bytes.Buffer
 	z := gzip.NewWriter(&zipped)
-	z.Write(pcapFile(binary.LittleEndian, 0xa1b23c4d, 101))
-	z.Close()
+	if _, err := z.Write(pcapFile(binary.LittleEndian, 0xa1b23c4d, 101)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		name string
 		file []byte

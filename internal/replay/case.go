@@ -104,8 +104,7 @@ func (c *Case) Config() (Config, *os.File, error) {
 		return r, nil, plain(err)
 	}
 	if r.Capture, err = NewCapture(f.Name(), f); err != nil {
-		f.Close()
-		return r, nil, err
+		return r, nil, errors.Join(err, f.Close())
 	}
 	return r, f, nil
 }

@@ -3,6 +3,7 @@ package replay
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"io"
 	"runtime"
 	"strings"
@@ -67,8 +68,7 @@ func TestMemory(t *testing.T) {
 			binary.BigEndian.PutUint16(ip[20:], uint16(1024+n%64))
 			p.Write(0, time.Duration(n)*100*time.Microsecond, frame, "")
 		}
-		b.Flush()
-		w.Close()
+		w.CloseWithError(errors.Join(p.Err(), b.Flush())) // nil: the end of the file
 	}()
 	defer func() { r.Close(); <-done }()
 

@@ -81,7 +81,7 @@ func (p Printer) Listing(l Listing) {
 
 // Print prints the report for people: frames by interface, and whatever was
 // not as it should be.
-func (r *Report) Print(w io.Writer) {
+func (r *Report) Print(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "INTERFACE\tIN\tOUT\t")
 	for _, i := range r.Interfaces {
@@ -91,7 +91,9 @@ func (r *Report) Print(w io.Writer) {
 		}
 		fmt.Fprintf(t, "%s\t%d\t%d\t%s\n", i.Name, i.In, i.Out, note)
 	}
-	t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
 	for _, x := range []struct {
 		n    int
 		what string
@@ -107,6 +109,7 @@ func (r *Report) Print(w io.Writer) {
 	for _, why := range slices.Sorted(maps.Keys(r.Refused)) {
 		fmt.Fprintf(w, "%s not sent: %s\n", frames(r.Refused[why]), why)
 	}
+	return nil
 }
 
 func frames(n int) string {

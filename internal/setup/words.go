@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -76,10 +77,8 @@ func (w *words) unknown() {
 // one takes a word that must be among those given.
 func (w *words) one(of ...string) string {
 	got := w.next()
-	for _, x := range of {
-		if got == x {
-			return got
-		}
+	if slices.Contains(of, got) {
+		return got
 	}
 	w.unknown()
 	return ""
