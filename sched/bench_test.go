@@ -15,8 +15,8 @@ func BenchmarkSchedule(b *testing.B) {
 			s := newService(b, name, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 			r := Request{Protocol: packet.ProtoTCP, Dst: s.Addr, DstPort: 80}
 			b.ReportAllocs()
-			for i := range b.N {
-				r.Src = packet.Addr4(uint32(i))
+			for i := uint32(0); b.Loop(); i++ {
+				r.Src = packet.Addr4(i)
 				if s.Schedule(&r) == nil {
 					b.Fatal("no server")
 				}
@@ -34,8 +34,8 @@ func BenchmarkFind(b *testing.B) {
 				addService(b, tab, ServiceConfig{ServiceKey: ServiceKey{Family: packet.IPv4, Protocol: packet.ProtoTCP, Addr: packet.Addr4(i), Port: 80}, Scheduler: "rr"})
 			}
 			b.ReportAllocs()
-			for i := range b.N {
-				if tab.Find(packet.IPv4, 0, packet.ProtoTCP, packet.Addr4(uint32(i)%n), 80) == nil {
+			for i := uint32(0); b.Loop(); i++ {
+				if tab.Find(packet.IPv4, 0, packet.ProtoTCP, packet.Addr4(i%n), 80) == nil {
 					b.Fatal("no service")
 				}
 			}
@@ -46,7 +46,7 @@ func BenchmarkFind(b *testing.B) {
 func BenchmarkBind(b *testing.B) {
 	d := newService(b, "rr", 0, 1).First()
 	b.ReportAllocs()
-	for range b.N {
+	for b.Loop() {
 		d.Bind(false, false)
 		d.Unbind(false, true)
 	}
@@ -59,7 +59,7 @@ func BenchmarkMHAddDest(b *testing.B) {
 		add(b, s, DestConfig{DestKey: server(i + 1), Weight: 1})
 	}
 	b.ReportAllocs()
-	for range b.N {
+	for b.Loop() {
 		s.sched.UpdateDest(s, s.First())
 	}
 }

@@ -36,7 +36,7 @@ type cache struct {
 	buckets [cacheSize]*cacheEntry
 	entries int
 	rover   int // bucket where the last check ended
-	counter int // of ticks until the next full check
+	counter int // ticks since the last full check, the next one included
 }
 
 func newCache() cache { return cache{counter: 1} }

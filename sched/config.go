@@ -21,7 +21,7 @@ type ServiceFlags uint32
 // The flags of a service.
 const (
 	Persistent ServiceFlags = 0x0001
-	hashed     ServiceFlags = 0x0002 // kept by the kernel for itself; not part of a configuration
+	Hashed     ServiceFlags = 0x0002 // the kernel's own: set in all that it reports, ignored in what it is told
 	OnePacket  ServiceFlags = 0x0004
 	Sched1     ServiceFlags = 0x0008 // sh-fallback, mh-fallback
 	Sched2     ServiceFlags = 0x0010 // sh-port, mh-port

@@ -99,7 +99,7 @@ func (t *Table) check(c *ServiceConfig) error {
 	if c.Family == packet.IPv6 && (c.Netmask < 1 || c.Netmask > 128) {
 		return fmt.Errorf("prefix length %d: %w", c.Netmask, ErrInvalid)
 	}
-	c.Flags &^= hashed
+	c.Flags &^= Hashed
 	return nil
 }
 

@@ -223,7 +223,7 @@ func TestConnOut(t *testing.T) {
 func TestEditServiceKeepsScheduler(t *testing.T) {
 	s := newService(t, "rr", 0, 1, 1, 1)
 	choose(s, "10.9.9.9:1")
-	if err := s.table.EditService(ServiceConfig{ServiceKey: testSvc, Scheduler: "rr", Flags: OnePacket | hashed, Timeout: 9}); err != nil {
+	if err := s.table.EditService(ServiceConfig{ServiceKey: testSvc, Scheduler: "rr", Flags: OnePacket | Hashed, Timeout: 9}); err != nil {
 		t.Fatal(err)
 	}
 	if got := choose(s, "10.9.9.9:1"); got != 2 || s.Flags != OnePacket || s.Timeout != 9 {

@@ -1,5 +1,7 @@
 package sched
 
+import "sync/atomic"
+
 // twos draws two servers at random, heavier ones more often, and takes the one
 // with the fewer connections for its weight.
 //
@@ -50,3 +52,15 @@ func drawn(s *Service, lot int32) (last *Dest) {
 }
 
 func (twos) explain(s *Service, r *Request, e *Chosen) { e.overheads((*Dest).overhead) }
+
+// fixedRandom returns a source that gives the same well-mixed numbers on each
+// run (SplitMix64).
+func fixedRandom() func() uint32 {
+	state := new(atomic.Uint64)
+	return func() uint32 {
+		z := state.Add(0x9e3779b97f4a7c15)
+		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		return uint32(z >> 32)
+	}
+}
