@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 )
@@ -40,6 +41,9 @@ func main() { os.Exit(run(os.Args, os.Stderr)) }
 // run is goipvs called with args (args[0] is its name). It returns the exit
 // code.
 func run(args []string, stderr io.Writer) int {
+	if filepath.Base(args[0]) == "ipvsadm" {
+		return runAsIpvsadm(args)
+	}
 	root := newRootCommand()
 	root.SetArgs(args[1:])
 	err := root.Execute()
@@ -81,6 +85,7 @@ To see it work on this machine alone: goipvs lab`,
 		newHooksCommand(),
 		newLabCommand(),
 		newReplayCommand(),
+		newIpvsadmCommand(&socket),
 	)
 	return root
 }

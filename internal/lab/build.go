@@ -10,31 +10,25 @@ import (
 
 // ambient is what every host is told before its own setup: replies may come by
 // another way than requests went, no redirects, and no limit on ICMP errors.
-var ambient = []struct{ key, value string }{
-	{"net/ipv4/conf/all/rp_filter", "0"},
-	{"net/ipv4/conf/default/rp_filter", "0"},
-	{"net/ipv4/conf/all/send_redirects", "0"},
-	{"net/ipv4/conf/default/send_redirects", "0"},
-	{"net/ipv4/icmp_ratelimit", "0"},
-}
+const ambient = `ip link set lo up
+sysctl -w net.ipv4.conf.all.rp_filter=0
+sysctl -w net.ipv4.conf.default.rp_filter=0
+sysctl -w net.ipv4.conf.all.send_redirects=0
+sysctl -w net.ipv4.conf.default.send_redirects=0
+sysctl -w net.ipv4.icmp_ratelimit=0
+`
 
-// ambient6 is ambient for IPv6: no addresses but the ones given, at once.
-var ambient6 = []struct{ key, value string }{
-	{"net/ipv6/conf/all/accept_dad", "0"},
-	{"net/ipv6/conf/default/accept_dad", "0"},
-	{"net/ipv6/conf/all/accept_ra", "0"},
-	{"net/ipv6/conf/default/accept_ra", "0"},
-	{"net/ipv6/conf/default/router_solicitations", "0"},
-	{"net/ipv6/auto_flowlabels", "0"},
-	{"net/ipv6/icmp/ratelimit", "0"},
-}
-
-// Node is a host that was built: its namespace and its machine.
-type Node struct {
-	Host
-	*Netns
-	*Machine
-}
+// ambient6 is the same for IPv6: addresses are there at once, and none but those
+// given and the link-local ones, without which no server could ask for the
+// client by the VIP.
+const ambient6 = `sysctl -w net.ipv6.conf.all.accept_dad=0
+sysctl -w net.ipv6.conf.default.accept_dad=0
+sysctl -w net.ipv6.conf.all.accept_ra=0
+sysctl -w net.ipv6.conf.default.accept_ra=0
+sysctl -w net.ipv6.conf.default.router_solicitations=0
+sysctl -w net.ipv6.auto_flowlabels=0
+sysctl -w net.ipv6.icmp.ratelimit=0
+`
 
 // Network is a plan that was built.
 type Network struct {
@@ -43,9 +37,10 @@ type Network struct {
 	sw    *Node // the switch, nil where the plan needs none
 }
 
-// Build makes the hosts of a plan. The director's interfaces are without
-// offloads, so that everybody verifies the checksums of what it sends. What was
-// made goes with Close, or with this process.
+// Build makes the hosts of a plan and configures all but the director, which
+// its daemon configures. The director's interfaces are without offloads, so
+// that everybody verifies the checksums of what it sends. What was made goes
+// with Close, or with this process.
 func Build(p Plan) (n *Network, err error) {
 	n = &Network{Plan: p, Nodes: map[string]*Node{}}
 	defer func() {
@@ -55,7 +50,7 @@ func Build(p Plan) (n *Network, err error) {
 		}
 	}()
 	for _, h := range p.Hosts {
-		if n.Nodes[h.Name], err = newNode(h, p.Family); err != nil {
+		if n.Nodes[h.Name], err = n.newHost(h); err != nil {
 			return n, err
 		}
 	}
@@ -65,72 +60,57 @@ func Build(p Plan) (n *Network, err error) {
 		}
 	}
 	for _, h := range p.Hosts {
+		if h.Name == p.Director().Name {
+			continue
+		}
 		if err := n.Nodes[h.Name].Configure(h.Name, h.Setup); err != nil {
 			return n, err
 		}
 	}
-	for _, c := range p.Cables {
-		if c.Host == p.Director().Name {
-			if err := n.Director().OffloadsOff(c.If); err != nil {
-				return n, err
-			}
-		}
-	}
 	return n, nil
 }
 
-// newNode makes a host with nothing but its loopback interface, which is up.
-func newNode(h Host, f packet.Family) (*Node, error) {
-	ns, err := NewNetns(h.Name)
+func (n *Network) newHost(h Host) (*Node, error) {
+	node, err := newNode(h)
 	if err != nil {
 		return nil, err
 	}
-	m, err := NewMachine(ns)
-	if err != nil {
-		ns.Close()
-		return nil, err
-	}
-	n := &Node{h, ns, m}
 	settings := ambient
-	if f == packet.IPv6 {
-		settings = append(settings[:len(settings):len(settings)], ambient6...)
+	if n.Plan.Family == packet.IPv6 {
+		settings += ambient6
 	}
-	for _, s := range settings {
-		if err := ns.Sysctl(s.key, s.value); err != nil {
-			n.Close()
-			return nil, err
-		}
+	if err := node.Configure("ambient", settings); err != nil {
+		node.Close()
+		return nil, fmt.Errorf("%s: %w", h.Name, err)
 	}
-	if err := m.Configure(h.Name, "ip link set lo up"); err != nil {
-		n.Close()
-		return nil, err
-	}
-	return n, nil
-}
-
-// Close lets go of the host.
-func (n *Node) Close() {
-	n.Machine.Close()
-	n.Netns.Close()
+	return node, nil
 }
 
 // Close lets go of all hosts: those that no process is left in vanish.
 func (n *Network) Close() {
-	for _, h := range n.Nodes {
-		if h != nil {
-			h.Close()
-		}
-	}
-	if n.sw != nil {
-		n.sw.Close()
+	for _, h := range n.All() {
+		h.Close()
 	}
 }
 
-// Client, Director and Server return a host.
+// Client is the host that asks.
 func (n *Network) Client() *Node { return n.Nodes[n.Plan.Client().Name] }
 
 // Director is the host that the daemon runs on.
 func (n *Network) Director() *Node { return n.Nodes[n.Plan.Director().Name] }
+
+// All returns all hosts, the switch among them.
+func (n *Network) All() (all []*Node) {
+	for _, h := range n.Plan.Hosts {
+		if node := n.Nodes[h.Name]; node != nil {
+			all = append(all, node)
+		}
+	}
+	if n.sw != nil {
+		all = append(all, n.sw)
+	}
+	return all
+}
 
 // bridgeName is the switch's own interface.
 const bridgeName = "switch0"
@@ -151,36 +131,43 @@ func (n *Network) plug(i int, c Cable) error {
 	if err := from.nl.LinkAdd(v); err != nil {
 		return fmt.Errorf("veth pair %s of %s: %w", c.If, c.Host, unsupported(err, "veth interfaces"))
 	}
-	if c.To != "" {
-		return nil
+	if c.Host == n.Plan.Director().Name {
+		if err := from.OffloadsOff(c.If); err != nil {
+			return err
+		}
 	}
-	port, err := n.sw.link(toIf)
-	if err != nil {
-		return err
+	if c.To == "" {
+		return n.switchPort(toIf)
 	}
-	bridge, err := n.sw.link(bridgeName)
+	return nil
+}
+
+func (n *Network) switchPort(name string) error {
+	port, err := n.sw.nl.LinkByName(name)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	bridge, err := n.sw.nl.LinkByName(bridgeName)
+	if err != nil {
+		return fmt.Errorf("%s: %w", bridgeName, err)
 	}
 	if err := n.sw.nl.LinkSetMaster(port, bridge); err != nil {
-		return fmt.Errorf("%s: %w", toIf, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return n.sw.nl.LinkSetUp(port)
 }
 
 // needSwitch makes the switch, a namespace with a bridge.
-func (n *Network) needSwitch() error {
+func (n *Network) needSwitch() (err error) {
 	if n.sw != nil {
 		return nil
 	}
-	sw, err := newNode(Host{Name: "switch"}, n.Plan.Family)
-	if err != nil {
+	if n.sw, err = n.newHost(Host{Name: "switch"}); err != nil {
 		return err
 	}
-	n.sw = sw
 	b := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: bridgeName}, MulticastSnooping: new(false)}
-	if err := sw.nl.LinkAdd(b); err != nil {
+	if err := n.sw.nl.LinkAdd(b); err != nil {
 		return fmt.Errorf("switch: %w", unsupported(err, "bridges"))
 	}
-	return sw.nl.LinkSetUp(b)
+	return n.sw.nl.LinkSetUp(b)
 }

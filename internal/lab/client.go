@@ -21,8 +21,13 @@ type Answer struct {
 	Text   string
 }
 
-// Get makes one HTTP request from a host, on a connection of its own.
-func Get(ctx context.Context, from *Netns, to netip.AddrPort) (Answer, error) {
+// Dialer is where a request comes from; a Netns is one.
+type Dialer interface {
+	Dial(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Get makes one HTTP request, on a connection of its own.
+func Get(ctx context.Context, from Dialer, to netip.AddrPort) (Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	c, err := from.Dial(ctx, "tcp", to.String())
@@ -48,9 +53,9 @@ func Get(ctx context.Context, from *Netns, to netip.AddrPort) (Answer, error) {
 	return Answer{resp.Header.Get("Server"), strings.TrimSpace(string(text))}, err
 }
 
-// Echo sends a datagram from a host, from a port of its own, and waits for the
-// answer. Nothing is sent again.
-func Echo(ctx context.Context, from *Netns, to netip.AddrPort, text string) (Answer, error) {
+// Echo sends a datagram, from a port of its own, and waits for the answer.
+// Nothing is sent again.
+func Echo(ctx context.Context, from Dialer, to netip.AddrPort, text string) (Answer, error) {
 	c, err := from.Dial(ctx, "udp", to.String())
 	if err != nil {
 		return Answer{}, err
@@ -74,15 +79,4 @@ func Echo(ctx context.Context, from *Netns, to netip.AddrPort, text string) (Ans
 		return Answer{}, fmt.Errorf("%v answered %q to %q", to, reply, text)
 	}
 	return Answer{server, reply}, nil
-}
-
-// localAddr returns where a connection comes from.
-func localAddr(c net.Conn) netip.AddrPort {
-	switch a := c.LocalAddr().(type) {
-	case *net.TCPAddr:
-		return a.AddrPort()
-	case *net.UDPAddr:
-		return a.AddrPort()
-	}
-	return netip.AddrPort{}
 }

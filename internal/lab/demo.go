@@ -24,11 +24,8 @@ const requests = 6
 func Demo(ctx context.Context, out io.Writer, s Scenario, f packet.Family, o Options) (err error) {
 	d := &demo{out: out, plan: NewPlan(s, f)}
 	d.introduce()
-	if d.lab, err = Start(ctx, d.plan, o); err != nil {
-		if ctx.Err() == nil {
-			err = d.instead(err)
-		}
-		return err
+	if d.lab, err = Start(d.plan, o); err != nil {
+		return d.instead(err)
 	}
 	kept := false
 	defer func() {
@@ -36,16 +33,26 @@ func Demo(ctx context.Context, out io.Writer, s Scenario, f packet.Family, o Opt
 			err = errors.Join(err, d.lab.Stop())
 		}
 	}()
+	if err := d.lab.Direct(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return d.instead(err)
+	}
+	err = d.show(ctx)
+	if o.Keep && ctx.Err() == nil {
+		keep := d.keep()
+		kept = keep == nil
+		err = errors.Join(err, keep)
+	}
+	return err
+}
+
+func (d *demo) show(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{d.requests, d.listings, d.explain} {
 		if err := step(ctx); err != nil {
 			return err
 		}
-	}
-	if o.Keep {
-		if err := d.keep(); err != nil {
-			return err
-		}
-		kept = true
 	}
 	return nil
 }

@@ -36,13 +36,6 @@ func (d *demo) passage(p passage) {
 	if err := trace.WriteText(d.out, p.steps); err != nil {
 		return // nobody reads any more
 	}
-	for _, o := range p.outputs {
-		link, where := replay.LinkEthernet, "out by "+o.to
-		if o.to == replay.LocalName {
-			link, where = replay.LinkRaw, "delivered to this host"
-		}
-		d.printf("  %s: %s\n", where, replay.Describe(o.data, link, 0))
-	}
 	d.printf("\n")
 }
 

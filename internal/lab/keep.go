@@ -21,9 +21,9 @@ const namePrefix = "goipvs-"
 func (d *demo) keep() error {
 	l := d.lab
 	var published []string
-	for _, h := range d.plan.Hosts {
-		name := namePrefix + h.Name
-		err := l.Nodes[h.Name].Publish(name)
+	for _, n := range l.All() {
+		name := namePrefix + n.name
+		err := n.Publish(name)
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) || os.Getenv(userNamespaceEnv) != "" {
 			return d.keepByProcess()
 		}

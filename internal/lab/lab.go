@@ -18,8 +18,8 @@ type Options struct {
 	Keep bool   // hosts and processes stay when this process ends
 }
 
-// Lab is a network whose hosts live: servers serve, and the director runs the
-// daemon.
+// Lab is a network whose hosts live: servers serve, and the director can run
+// the daemon.
 type Lab struct {
 	*Network
 	Dir    string // for the control socket, logs and setup files
@@ -30,9 +30,9 @@ type Lab struct {
 	o Options
 }
 
-// Start builds the plan's network and starts what lives on it. Stop ends it;
+// Start builds the plan's network and starts its servers. Stop ends it all;
 // where Start fails it has cleaned up.
-func Start(ctx context.Context, p Plan, o Options) (l *Lab, err error) {
+func Start(p Plan, o Options) (l *Lab, err error) {
 	l = &Lab{o: o}
 	defer func() {
 		if err != nil {
@@ -47,9 +47,8 @@ func Start(ctx context.Context, p Plan, o Options) (l *Lab, err error) {
 	if l.Network, err = Build(p); err != nil {
 		return l, err
 	}
-	for _, h := range p.Hosts {
-		n := l.Nodes[h.Name]
-		if len(h.Serves) == 0 && !h.Unwrap.IsValid() && !o.Keep {
+	for _, n := range l.All() {
+		if len(n.Serves) == 0 && !n.Unwrap.IsValid() && !o.Keep {
 			continue
 		}
 		host, err := l.startHost(n)
@@ -58,11 +57,16 @@ func Start(ctx context.Context, p Plan, o Options) (l *Lab, err error) {
 		}
 		l.Hosts = append(l.Hosts, host)
 	}
+	return l, nil
+}
+
+// Direct starts the daemon with the director's setup.
+func (l *Lab) Direct(ctx context.Context) error {
 	file := filepath.Join(l.Dir, "director.setup")
-	if err := os.WriteFile(file, []byte(p.Director().Setup), 0o644); err != nil {
-		return l, err
+	if err := os.WriteFile(file, []byte(l.Plan.Director().Setup), 0o644); err != nil {
+		return err
 	}
-	return l, l.StartDaemon(ctx, "--setup", file)
+	return l.StartDaemon(ctx, "--setup", file)
 }
 
 // Stop ends the processes and lets go of the hosts, which vanish.

@@ -2,8 +2,8 @@ package lab
 
 import (
 	"context"
+	"flag"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +15,13 @@ import (
 // self is the goipvs binary that the tests run on their hosts.
 var self string
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // they wait more than they work
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(testMain(m))
+}
 
 func testMain(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "goipvs-lab-test-")
@@ -24,6 +30,10 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // ordinary users run it, too
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	self = filepath.Join(dir, "goipvs")
 	if out, err := exec.Command("go", "build", "-o", self, "goipvs/cmd/goipvs").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
@@ -53,6 +63,7 @@ func TestServersAnswer(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer l.Network.Close()
+				check(t, l.Director().Configure("director", l.Plan.Director().Setup))
 				for _, h := range l.Plan.Servers() {
 					p, err := l.startHost(l.Nodes[h.Name])
 					if err != nil {
@@ -75,5 +86,4 @@ func TestServersAnswer(t *testing.T) {
 			})
 		}
 	}
-	_ = netip.Addr{}
 }

@@ -80,9 +80,14 @@ func onThread(f func() error) error {
 }
 
 // Dial connects from the namespace. The address is numeric.
-func (n *Netns) Dial(ctx context.Context, network, address string) (c net.Conn, err error) {
+func (n *Netns) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return n.DialFrom(ctx, nil, network, address)
+}
+
+// DialFrom connects from a local address, or with nil from any.
+func (n *Netns) DialFrom(ctx context.Context, local net.Addr, network, address string) (c net.Conn, err error) {
 	err = n.Do(func() error {
-		c, err = new(net.Dialer).DialContext(ctx, network, address)
+		c, err = (&net.Dialer{LocalAddr: local}).DialContext(ctx, network, address)
 		return err
 	})
 	return c, err

@@ -8,7 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Serve is a server's life: it answers HTTP requests and UDP datagrams with its
@@ -25,7 +29,7 @@ func Serve(ctx context.Context, h Host, ready io.Writer) error {
 	}()
 	failed := make(chan error, 2*len(h.Serves)+1)
 	for _, a := range h.Serves {
-		l, err := net.Listen("tcp", a.String())
+		l, err := early.Listen(ctx, "tcp", a.String())
 		if err != nil {
 			return err
 		}
@@ -33,7 +37,7 @@ func Serve(ctx context.Context, h Host, ready io.Writer) error {
 		open = append(open, srv)
 		wg.Go(func() { failed <- srv.Serve(l) })
 
-		u, err := net.ListenPacket("udp", a.String())
+		u, err := early.ListenPacket(ctx, "udp", a.String())
 		if err != nil {
 			return err
 		}
@@ -58,6 +62,18 @@ func Serve(ctx context.Context, h Host, ready io.Writer) error {
 		return err
 	}
 }
+
+// early listens at addresses that the host may only get later: the director
+// gets its own with its daemon.
+var early = net.ListenConfig{Control: func(network, _ string, c syscall.RawConn) error {
+	level, option := unix.SOL_IP, unix.IP_FREEBIND
+	if strings.HasSuffix(network, "6") {
+		level, option = unix.SOL_IPV6, unix.IPV6_FREEBIND
+	}
+	var set error
+	err := c.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), level, option, 1) })
+	return errors.Join(err, set)
+}}
 
 // answer says who answers whom.
 func answer(name string, at netip.AddrPort) http.Handler {

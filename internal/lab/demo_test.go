@@ -1,0 +1,162 @@
+package lab
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"goipvs/packet"
+)
+
+// runLab runs `goipvs lab ARGS…` with a directory of its own for what it makes,
+// which must be empty afterwards, and returns what it printed.
+func runLab(t *testing.T, as *syscall.Credential, args ...string) string {
+	t.Helper()
+	cmd, out := labCommand(t, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	if err := cmd.Run(); err != nil {
+		t.Errorf("lab %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out.String()
+}
+
+func labCommand(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "goipvs-demo-")
+	check(t, err)
+	check(t, os.Chmod(dir, 0o777))
+	t.Cleanup(func() {
+		if left, err := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 || err != nil {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
+		if pids := processesOf(dir); len(pids) > 0 {
+			t.Errorf("still running: %v", pids)
+		}
+		os.RemoveAll(dir)
+	})
+	cmd := exec.Command(self, append([]string{"lab"}, args...)...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	return cmd, &out
+}
+
+// Every scenario runs from end to end, and says what it should.
+func TestDemo(t *testing.T) {
+	needRoot(t)
+	for _, s := range Scenarios {
+		for _, f := range families {
+			t.Run(fmt.Sprint(s, " ", f), func(t *testing.T) {
+				t.Parallel()
+				checkDemo(t, s, f, runLab(t, nil, string(s), fmt.Sprintf("-%d", f)))
+			})
+		}
+	}
+}
+
+// checkDemo looks for the facts in what a demonstration printed.
+func checkDemo(t *testing.T, s Scenario, f packet.Family, out string) {
+	t.Helper()
+	p := NewPlan(s, f)
+	for _, want := range []string{
+		s.Title(),
+		fmt.Sprintf("client asks http://%v/:", p.Web()),
+		"6  server1",
+		fmt.Sprintf("-a -t %v", p.Web()),
+		"director$ ipvsadm -Ln\nIP Virtual Server version",
+		"director$ ipvsadm -Lnc\nIPVS connection entries",
+		"director$ ipvsadm -Ln --stats\nIP Virtual Server version",
+		"ip_vs_rr_schedule",
+		map[Scenario]string{NAT: "Masq", DR: "Route", Tunnel: "Tunnel", Local: "Masq"}[s],
+		map[Scenario]string{NAT: "ip_vs_nat_xmit", DR: "ip_vs_dr_xmit", Tunnel: "ip_vs_tunnel_xmit", Local: "ip_vs_nat_xmit"}[s],
+		map[bool]string{true: "And the reply's:\n", false: "transmitted: by eth1"}[s == NAT || s == Local],
+	} {
+		if s == Local {
+			want = strings.Replace(want, "6  server1", "6  director", 1)
+		}
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing from:\n%s", want, out)
+		}
+	}
+}
+
+// An ordinary user sees the same, in a user namespace.
+func TestDemoUnprivileged(t *testing.T) {
+	needRoot(t) // to become somebody else
+	nobody := &syscall.Credential{Uid: 65534, Gid: 65534}
+	for _, s := range []Scenario{NAT, Tunnel} {
+		t.Run(string(s), func(t *testing.T) {
+			t.Parallel()
+			checkDemo(t, s, packet.IPv4, runLab(t, nobody, string(s)))
+		})
+	}
+}
+
+// Ctrl-C ends everything.
+func TestDemoInterrupted(t *testing.T) {
+	needRoot(t)
+	for _, after := range []time.Duration{20, 100, 300, 1000} {
+		t.Run((after * time.Millisecond).String(), func(t *testing.T) {
+			t.Parallel()
+			cmd, out := labCommand(t, "nat")
+			check(t, cmd.Start())
+			time.Sleep(after * time.Millisecond)
+			check(t, cmd.Process.Signal(syscall.SIGINT))
+			err := cmd.Wait()
+			if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != 1 {
+				t.Errorf("ended with %v:\n%s", err, out)
+			}
+		})
+	}
+}
+
+// processesOf returns the processes that log to a directory.
+func processesOf(dir string) (pids []string) {
+	all, _ := filepath.Glob("/proc/[0-9]*/fd/2")
+	for _, file := range all {
+		if log, err := os.Readlink(file); err == nil && strings.HasPrefix(log, dir) {
+			pids = append(pids, file)
+		}
+	}
+	return pids
+}
+
+// What --keep leaves can be entered, and --remove removes it.
+func TestDemoKeep(t *testing.T) {
+	needRoot(t)
+	if names, _ := filepath.Glob(filepath.Join(netnsDir, namePrefix+"*")); len(names) > 0 {
+		t.Fatalf("somebody keeps a laboratory: %v", names)
+	}
+	cmd, out := labCommand(t, "dr", "--keep")
+	check(t, cmd.Run())
+	t.Cleanup(func() { _, _ = Remove() })
+	names, err := filepath.Glob(filepath.Join(netnsDir, namePrefix+"*"))
+	check(t, err)
+	if len(names) != 6 {
+		t.Errorf("kept: %v", names)
+	}
+	for _, want := range []string{"ip netns exec goipvs-client", "goipvs lab --remove"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing from:\n%s", want, out)
+		}
+	}
+	f, err := os.Open(filepath.Join(netnsDir, namePrefix+"client"))
+	check(t, err)
+	client := &Netns{name: "client", file: f}
+	defer client.Close()
+	if a, err := Get(t.Context(), client, NewPlan(DR, packet.IPv4).Web()); err != nil {
+		t.Errorf("%+v, %v", a, err)
+	}
+	removed, _ := labCommand(t, "--remove")
+	check(t, removed.Run())
+	if names, _ := filepath.Glob(filepath.Join(netnsDir, namePrefix+"*")); len(names) > 0 {
+		t.Errorf("not removed: %v", names)
+	}
+}
