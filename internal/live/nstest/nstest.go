@@ -13,11 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NS is a network namespace with a thread of its own.
-type NS struct {
-	work chan func()
-	fd   netns.NsHandle
-}
+// NS is a network namespace.
+type NS struct{ fd netns.NsHandle }
 
 // Root skips the test unless it runs as root.
 func Root(t testing.TB) {
@@ -28,34 +25,21 @@ func Root(t testing.TB) {
 }
 
 // New makes a namespace whose loopback interface is up. It lives until the end
-// of the test, like its thread.
+// of the test, or of the last process or socket in it.
 func New(t testing.TB) *NS {
 	t.Helper()
 	Root(t)
-	ns := &NS{work: make(chan func())}
-	made := make(chan error)
-	done := make(chan struct{})
-	go func() {
-		// The thread is never unlocked, so it ends with its goroutine.
-		runtime.LockOSThread()
-		defer close(done)
-		err := unix.Unshare(unix.CLONE_NEWNET)
-		if err == nil {
+	ns := &NS{}
+	err := onThread(func() (err error) {
+		if err = unix.Unshare(unix.CLONE_NEWNET); err == nil {
 			ns.fd, err = netns.Get()
 		}
-		made <- err
-		for f := range ns.work {
-			f()
-		}
-	}()
-	if err := <-made; err != nil {
+		return err
+	})
+	if err != nil {
 		t.Fatalf("network namespace: %v", err)
 	}
-	t.Cleanup(func() {
-		close(ns.work)
-		<-done
-		ns.fd.Close()
-	})
+	t.Cleanup(func() { ns.fd.Close() })
 	ns.Do(t, func() {
 		lo, err := netlink.LinkByName("lo")
 		if err == nil {
@@ -68,16 +52,31 @@ func New(t testing.TB) *NS {
 	return ns
 }
 
-// Do runs f in the namespace and waits for it. Sockets that f opens stay in the
-// namespace. f must not call t.FailNow, nor Do.
+// Do runs f in the namespace, on a thread of its own, and waits for it. Sockets
+// that f opens and processes that it starts stay in the namespace. f must not
+// call t.FailNow.
 func (ns *NS) Do(t testing.TB, f func()) {
 	t.Helper()
-	done := make(chan struct{})
-	ns.work <- func() {
-		defer close(done)
+	err := onThread(func() error {
+		if err := netns.Set(ns.fd); err != nil {
+			return err
+		}
 		f()
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("enter network namespace: %v", err)
 	}
-	<-done
+}
+
+// onThread runs f on a thread that ends with it.
+func onThread(f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good
+		done <- f()
+	}()
+	return <-done
 }
 
 // Join connects two namespaces by a veth pair whose ends are up, and without

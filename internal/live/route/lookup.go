@@ -80,7 +80,7 @@ func (a *asker) ask(q query) (answer, error) {
 		return answer{}, unix.EPROTO
 	}
 	ans, err := parse(msgs[0])
-	if ans.src.IsZero() {
+	if !q.src.IsZero() {
 		ans.src = q.src // which the kernel doesn't repeat
 	}
 	return ans, err

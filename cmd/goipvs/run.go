@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"goipvs/internal/live"
+	"goipvs/internal/setup"
+)
+
+func newRunCommand(socket *string) *cobra.Command {
+	var setupFile, rulesFile string
+	o := live.Options{}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Balance on this machine, as a daemon in the foreground",
+		Long: `Installs rules at IPVS's places among netfilter's hooks that bring packets for
+services here, balances, and serves the control socket, until SIGTERM or SIGINT.
+Then all that it put into the system is removed.
+
+Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range []string{setupFile, rulesFile} {
+				lines, err := readSetup(name)
+				if err != nil {
+					return err
+				}
+				o.Setup = append(o.Setup, lines...)
+			}
+			if bits.OnesCount32(o.Bit) != 1 {
+				return fmt.Errorf("--mark-bit %#x: not one bit", o.Bit)
+			}
+			if o.Queues < 0 || int(o.Queue)+2*o.Queues > 1<<16 {
+				return fmt.Errorf("--queue %d --queues %d: out of range", o.Queue, o.Queues)
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			o.Socket, o.Stdout = *socket, cmd.OutOrStdout()
+			o.Log = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "goipvs:", s) }
+			o.Ready = func() { o.Log("ready, control socket " + o.Socket) }
+			err := live.Run(ctx, o)
+			if err == nil || isInput(err) {
+				return err
+			}
+			return answerNo(err)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&setupFile, "setup", "", "`file` of ip, sysctl, iptables and ipvsadm lines to run first, undone at the end")
+	f.StringVar(&rulesFile, "rules", "", "`file` of ipvsadm lines, as ipvsadm-save prints them, to run next")
+	f.Uint16Var(&o.Queue, "queue", live.DefaultQueue, "`number` of the first netfilter queue; after a crash the ones behind the last are taken instead")
+	f.IntVar(&o.Queues, "queues", 0, "`number` of queues and workers, 0 for one each CPU")
+	f.Uint32Var(&o.Bit, "mark-bit", live.DefaultBit, "the `bit` of packets' marks that is goipvs's own")
+	f.StringVar(&o.State, "state", "", "`file` of what is to be undone after a crash (default: beside the socket)")
+	return cmd
+}
+
+// readSetup reads a file of setup lines; without a name there are none.
+func readSetup(name string) ([]setup.Line, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return setup.Parse(name, f)
+}
+
+// isInput reports whether an error is about what the user gave.
+func isInput(err error) bool {
+	_, ok := errors.AsType[*setup.Error](err)
+	return ok
+}

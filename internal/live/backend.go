@@ -1,0 +1,167 @@
+package live
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"goipvs/hooks"
+	"goipvs/internal/control"
+	"goipvs/internal/live/rules"
+	"goipvs/packet"
+	"goipvs/sched"
+)
+
+// backend is the director as it is controlled: after each change the rules
+// follow, before the change is acknowledged.
+type backend struct {
+	*hooks.Director
+	tables *rules.Tables
+	bit    uint32
+
+	mu      sync.Mutex
+	held    bool // changes wait for release
+	stale   bool // the rules are not what they should be; the delta is not all
+	ledgers map[packet.Family]*ledger
+	noTrack bool
+	ignore  bool
+}
+
+var _ control.Backend = (*backend)(nil)
+
+// newBackend holds all changes of rules until release, so that a daemon that
+// takes over does so at once, with all its services.
+func newBackend(d *hooks.Director, t *rules.Tables, bit uint32) *backend {
+	return &backend{
+		Director: d, tables: t, bit: bit, held: true, stale: true, noTrack: true,
+		ledgers: map[packet.Family]*ledger{packet.IPv4: newLedger(), packet.IPv6: newLedger()},
+	}
+}
+
+// release lets the rules follow, and catches up.
+func (b *backend) release() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.held = false
+	return b.follow()
+}
+
+// follow makes the rules what they should be. It is called with the lock held.
+func (b *backend) follow() error {
+	if b.held {
+		return nil
+	}
+	want, delta := map[packet.Family]*rules.Interest{}, map[packet.Family]rules.Delta{}
+	for f, l := range b.ledgers {
+		delta[f] = l.take()
+		if l.active() {
+			l.want.NoTrack, l.want.IgnoreTunneled = b.noTrack, b.ignore
+			want[f] = l.want
+		}
+	}
+	if b.stale {
+		delta = nil
+	}
+	err := b.tables.Apply(want, delta)
+	b.stale = err != nil
+	return err
+}
+
+// change runs a change of the director, and if it is one notes it and has the
+// rules follow.
+func (b *backend) change(f func() error, note func()) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := f(); err != nil {
+		return err
+	}
+	note()
+	return b.follow()
+}
+
+// AddService adds a virtual service. It fails with sched.ErrInvalid for a mark
+// that has the bit that is goipvs's own.
+func (b *backend) AddService(c sched.ServiceConfig) error {
+	if c.FWMark&b.bit != 0 {
+		return fmt.Errorf("firewall mark %#x has bit %#x, which is goipvs's own: %w", c.FWMark, b.bit, sched.ErrInvalid)
+	}
+	return b.change(func() error { return b.Director.AddService(c) }, func() { b.ledgers[c.Family].addService(c.ServiceKey) })
+}
+
+// DelService deletes a virtual service.
+func (b *backend) DelService(k sched.ServiceKey) error {
+	return b.change(func() error { return b.Director.DelService(k) }, func() { b.ledgers[k.Family].delService(k) })
+}
+
+// Flush deletes all services.
+func (b *backend) Flush() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.Director.Flush()
+	for _, l := range b.ledgers {
+		for k := range l.services {
+			l.delService(k)
+		}
+	}
+	if b.follow() != nil {
+		b.stale = true // the next change, or the sweep, tries again
+	}
+}
+
+// AddDest adds a server.
+func (b *backend) AddDest(k sched.ServiceKey, c sched.DestConfig) error {
+	return b.change(func() error { return b.Director.AddDest(k, c) }, func() { b.ledgers[k.Family].setDest(k, c.DestKey, c.Forward) })
+}
+
+// EditDest changes a server.
+func (b *backend) EditDest(k sched.ServiceKey, c sched.DestConfig) error {
+	return b.change(func() error { return b.Director.EditDest(k, c) }, func() { b.ledgers[k.Family].setDest(k, c.DestKey, c.Forward) })
+}
+
+// DelDest deletes a server.
+func (b *backend) DelDest(k sched.ServiceKey, d sched.DestKey) error {
+	return b.change(func() error { return b.Director.DelDest(k, d) }, func() { b.ledgers[k.Family].delDest(k, d) })
+}
+
+// SetSetting sets a setting under net.ipv4.vs.
+func (b *backend) SetSetting(name, value string) error {
+	return b.change(func() error { return b.Director.SetSetting(name, value) }, func() {
+		b.noTrack = b.off("conntrack")
+		b.ignore = !b.off("ignore_tunneled")
+	})
+}
+
+func (b *backend) off(setting string) bool {
+	v, err := b.Director.Setting(setting)
+	return err != nil || v == "0"
+}
+
+// sweepEvery is how often what only connections may want is looked at.
+const sweepEvery = 30 * time.Second
+
+// sweep forgets what no connection wants any more, and tries again where rules
+// could not follow.
+func (b *backend) sweep() error {
+	b.mu.Lock()
+	var retired bool
+	for _, l := range b.ledgers {
+		retired = retired || l.retired()
+	}
+	stale := b.stale && !b.held
+	b.mu.Unlock()
+	if !retired && !stale {
+		return nil
+	}
+	addrs := map[packet.Family]map[packet.Addr]struct{}{packet.IPv4: {}, packet.IPv6: {}}
+	b.Director.Conns(func(c *hooks.ConnInfo) bool {
+		addrs[c.Family][c.Virtual] = struct{}{}
+		addrs[c.DestFamily][c.Dest] = struct{}{}
+		return true
+	})
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for f, l := range b.ledgers {
+		l.retire(addrs[f])
+	}
+	return b.follow()
+}

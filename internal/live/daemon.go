@@ -1,0 +1,200 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"goipvs/hooks"
+	"goipvs/internal/control"
+	"goipvs/internal/live/inject"
+	"goipvs/internal/live/machine"
+	"goipvs/internal/live/queue"
+	"goipvs/internal/live/route"
+	"goipvs/internal/live/rules"
+	"goipvs/internal/setup"
+)
+
+// Options are what a daemon is told.
+type Options struct {
+	Setup  []setup.Line // run in this order before anything is balanced
+	Socket string       // of control
+	State  string       // file of what is to be undone; "": Socket with .state for .sock
+	Queue  uint16       // the first queue's number; as many behind the last are taken, too, after a crash
+	Queues int          // 0: one for each CPU
+	Bit    uint32       // the bit of the mark that says "ours"; 0: DefaultBit
+	Stdout io.Writer    // what listings in the setup print
+	Log    func(string) // what the user should know
+	Ready  func()       // called once when the rules are in and the socket is served
+}
+
+// Defaults of Options.
+const (
+	DefaultBit   = 1 << 30
+	DefaultQueue = 7000
+)
+
+// ErrRunning is returned where a daemon runs already in the network namespace,
+// or on the socket.
+var ErrRunning = errors.New("another goipvs is running")
+
+// daemon is what Run works with; what is nil was not made yet.
+type daemon struct {
+	Options
+	director *hooks.Director
+	engine   *control.Engine
+	backend  *backend
+	stack    *stack
+	tables   *rules.Tables
+	routes   *route.Table
+	machine  *machine.Machine
+	journal  *machine.Journal
+	workers  []*worker
+	closers  []func() error // of what was opened, in order
+	counts   Counters
+}
+
+// Run is the daemon in the calling thread's network namespace, which the
+// goroutine must be locked to if it is not the process's. It returns when ctx is
+// done, or the daemon can't go on, after all that it put into the system was
+// removed. Errors in the setup are *setup.Error; ErrRunning; unix.EPERM where
+// CAP_NET_ADMIN or CAP_NET_RAW are missing; or what the kernel lacks.
+func Run(ctx context.Context, o Options) error {
+	d := &daemon{Options: o}
+	d.complete()
+	err := d.open()
+	if err == nil {
+		err = d.run(ctx)
+	}
+	return errors.Join(err, d.close())
+}
+
+func (d *daemon) complete() {
+	if d.Queues == 0 {
+		d.Queues = runtime.NumCPU()
+	}
+	if d.Bit == 0 {
+		d.Bit = DefaultBit
+	}
+	if d.State == "" && d.Socket != "" {
+		d.State = strings.TrimSuffix(d.Socket, ".sock") + ".state"
+	}
+	if d.Log == nil {
+		d.Log = func(string) {}
+	}
+	if d.Ready == nil {
+		d.Ready = func() {}
+	}
+	if d.Stdout == nil {
+		d.Stdout = io.Discard
+	}
+}
+
+// opened remembers how to close what was opened.
+func (d *daemon) opened(f func() error) { d.closers = append(d.closers, f) }
+
+// close undoes open, the last first.
+func (d *daemon) close() error {
+	var errs error
+	for len(d.closers) > 0 {
+		n := len(d.closers) - 1
+		errs = errors.Join(errs, d.closers[n]())
+		d.closers = d.closers[:n]
+	}
+	return errs
+}
+
+// open opens what the daemon needs of the kernel. Nothing of the machine is
+// changed so far, but for the queues, which no rule leads to.
+func (d *daemon) open() error {
+	if err := d.alone(); err != nil {
+		return err
+	}
+	j, left, err := machine.OpenJournal(d.State)
+	if err != nil {
+		return err
+	}
+	// Rules that were left behind go on dropping packets until ours replace
+	// them; with other numbers none comes to our queues before.
+	j.Queue = d.Queue
+	if left.Queue == d.Queue {
+		j.Queue += uint16(d.Queues)
+	}
+	d.journal = j
+	if d.routes, err = route.Open(); err != nil {
+		return err
+	}
+	d.opened(func() error { d.routes.Close(); return nil })
+	sender, err := d.openSender()
+	if err != nil {
+		return err
+	}
+	d.stack = &stack{routes: d.routes, sender: sender, counts: &d.counts, limit: newErrorLimit()}
+	d.director = hooks.New(hooks.Config{
+		Stack: d.stack, Shards: 8 * d.Queues, Seed: rand.Uint64(), Random: rand.Uint32,
+	})
+	if err := d.openQueues(); err != nil {
+		return err
+	}
+	d.tables, err = rules.Open(rules.Config{Queue: j.Queue, Queues: uint16(d.Queues), Bit: d.Bit})
+	if err != nil {
+		return err
+	}
+	d.opened(d.tables.Close)
+	for _, s := range d.tables.Lacks() {
+		d.Log(s)
+	}
+	d.backend = newBackend(d.director, d.tables, d.Bit)
+	d.engine = control.NewEngine(d.backend)
+	d.machine, err = machine.Open(j, left, d, d.Log)
+	return err
+}
+
+// alone makes sure that no other daemon works in the network namespace, whose
+// tables would be replaced. The name of the socket is the namespace's, and gone
+// with the process, however that ends.
+func (d *daemon) alone() error {
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: "@goipvs", Net: "unixgram"})
+	if errors.Is(err, unix.EADDRINUSE) {
+		return fmt.Errorf("%w in this network namespace", ErrRunning)
+	} else if err != nil {
+		return err
+	}
+	d.opened(l.Close)
+	if c, err := net.Dial("unixpacket", d.Socket); err == nil {
+		c.Close()
+		return fmt.Errorf("%w on %s", ErrRunning, d.Socket)
+	}
+	return nil
+}
+
+func (d *daemon) openSender() (*inject.Sender, error) {
+	s, err := inject.Open(d.Bit, rand.Uint32)
+	if err == nil {
+		d.opened(s.Close)
+	}
+	return s, err
+}
+
+func (d *daemon) openQueues() error {
+	for i := range d.Queues {
+		s, err := d.openSender()
+		if err != nil {
+			return err
+		}
+		q, err := queue.Listen(queue.Config{Number: d.journal.Queue + uint16(i)})
+		if err != nil {
+			return err
+		}
+		d.opened(q.Close)
+		d.workers = append(d.workers, &worker{queue: q, sender: s, stack: d.stack, hook: d.director.Hook, bit: d.Bit})
+	}
+	return nil
+}

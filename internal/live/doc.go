@@ -1,0 +1,28 @@
+// Package live is goipvs on the real machine: the director behind netfilter's
+// hooks, and the daemon around it.
+//
+//	                     ┌ rules: what may concern IPVS → queue
+//	kernel's hooks → queue → worker → hooks.Director → verdict → kernel
+//	                                       │ stack (xmit.Stack)
+//	                                       ├ route: the kernel's routes, remembered
+//	                                       └ inject: raw sockets → LOCAL_OUT
+//	setup file → machine (addresses, routes, …, undone at the end)
+//	control socket → backend → director, rules
+//
+// What a hook does with a packet: at LOCAL_IN what goes to a server is dropped
+// and sent again, so that LOCAL_OUT and POSTROUTING see it, as after the
+// kernel's transmitters; at LOCAL_OUT it goes on changed, and the kernel routes
+// it anew, but where its next hop is not its destination's it is sent again,
+// too; replies go on changed. What is not IPVS's goes on as it came.
+//
+// Differs from the kernel's ip_vs in what it can't see or do from outside:
+//   - The user's OUTPUT rules see the packets of local clients dropped by IPVS
+//     vanish without the EPERM that sendto(2) gives there.
+//   - A reply translated at FORWARD that source routing sends another way than
+//     before (snat_reroute) leaves through LOCAL_OUT instead.
+//   - Connection tracking knows the connections of services, with
+//     net.ipv4.vs.conntrack=1, as those of clients to real servers. With 0,
+//     replies are not tracked from PREROUTING on.
+//   - Datagrams of more than 65,531 octets are dropped: the kernel hands no
+//     more out.
+package live

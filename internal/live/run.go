@@ -1,0 +1,93 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"goipvs/internal/control"
+	"goipvs/internal/setup"
+)
+
+// tick is how often the director's clock is moved on: the kernel's, at HZ 250.
+const tick = 4 * time.Millisecond
+
+// run balances until ctx is done, or something breaks.
+func (d *daemon) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	serve := func(f func() error) {
+		wg.Go(func() {
+			if err := f(); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	for _, w := range d.workers {
+		serve(func() error { return w.queue.Serve(w.handle) })
+	}
+	serve(func() error { return d.clock(ctx) })
+	err := d.balance(ctx, serve)
+	// Addresses go first and rules last, so that the local stack answers
+	// nobody in our place; until then the workers work.
+	err = errors.Join(err, d.machine.Close(), d.tables.Remove())
+	for _, w := range d.workers {
+		err = errors.Join(err, w.queue.Close())
+	}
+	cancel(nil)
+	wg.Wait()
+	return err
+}
+
+// balance sets the machine up, serves the control socket and waits for the end.
+func (d *daemon) balance(ctx context.Context, serve func(func() error)) error {
+	if err := setup.Run(d.Setup, d.machine, d.Stdout); err != nil {
+		return err
+	}
+	if err := d.journal.Save(); err != nil {
+		return err
+	}
+	if err := d.backend.release(); err != nil {
+		return err
+	}
+	if err := d.machine.UndoLeft(); err != nil {
+		d.Log(err.Error())
+	}
+	d.routes.Invalidate()
+	server, err := control.Listen(d.Socket, d.engine)
+	if err != nil {
+		return fmt.Errorf("control socket %s: %w", d.Socket, err)
+	}
+	serve(server.Serve)
+	d.Ready()
+	<-ctx.Done()
+	err = server.Close()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+// clock moves the director's clock on, and now and then looks after what only
+// connections may want.
+func (d *daemon) clock(ctx context.Context) error {
+	start := time.Now()
+	t := time.NewTicker(tick)
+	defer t.Stop()
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			d.director.Advance(time.Since(start))
+		case <-sweep.C:
+			if err := d.backend.sweep(); err != nil {
+				d.Log(err.Error())
+			}
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package live
+
+import (
+	"bytes"
+
+	"goipvs/hooks"
+	"goipvs/internal/live/inject"
+	"goipvs/internal/live/queue"
+	"goipvs/packet"
+	"goipvs/xmit"
+)
+
+// worker serves one queue, from the goroutine that calls handle.
+type worker struct {
+	queue  queue.Queue
+	sender *inject.Sender
+	stack  *stack
+	hook   func(hooks.Point, *packet.Packet) xmit.Verdict
+	bit    uint32
+	item   item
+}
+
+// item is a packet in a worker's hands. Packets made in the course of it, such
+// as ICMP errors, have none.
+type item struct {
+	packet    packet.Packet
+	worker    *worker
+	point     hooks.Point
+	truncated bool
+	goesOn    bool      // LocalOut leaves it to the verdict
+	elsewhere bool      // Reroute found it another way
+	head      [128]byte // its beginning as it came, for what IPVS changes shows there
+	length    int
+}
+
+// etherTypes of what is handled.
+const (
+	etherIPv4 = 0x0800
+	etherIPv6 = 0x86dd
+)
+
+func (w *worker) handle(batch []queue.Packet, verdicts []queue.Verdict) {
+	for i := range batch {
+		verdicts[i] = w.decide(&batch[i])
+		switch v := &verdicts[i]; {
+		case v.Action == queue.Drop:
+			w.stack.counts.Dropped.Add(1)
+		case v.Payload != nil:
+			w.stack.counts.Changed.Add(1)
+		default:
+			w.stack.counts.Accepted.Add(1)
+		}
+	}
+}
+
+// decide is the verdict on a packet. What is sent again is sent when it
+// returns, and then dropped here.
+func (w *worker) decide(q *queue.Packet) queue.Verdict {
+	accept, drop := queue.Verdict{Action: queue.Accept}, queue.Verdict{}
+	it := &w.item
+	if !w.take(q) {
+		return accept
+	}
+	p := &it.packet
+	switch w.hook(it.point, p) {
+	case xmit.Drop:
+		return drop
+	case xmit.Stolen:
+		if !it.goesOn {
+			return drop
+		}
+	}
+	if it.elsewhere {
+		p.Ours = true
+		w.stack.send(w.sender, p)
+		return drop
+	}
+	p.CompleteChecksum() // the queue can't say that one is partial
+	v := accept
+	// At LOCAL_OUT it may loop back; unwrapped here it must still be known.
+	if p.Ours && (it.point == hooks.LocalOut || it.point == hooks.LocalIn && !it.changed()) {
+		v.SetMark, v.Mark = true, q.Mark|w.bit
+	}
+	if it.changed() {
+		if it.truncated {
+			w.stack.counts.Truncated.Add(1)
+			return drop
+		}
+		v.Payload = p.Data()
+	}
+	return v
+}
+
+// take makes a packet of what the queue gave. It reports false for what is none
+// of IPVS's.
+func (w *worker) take(q *queue.Packet) bool {
+	it := &w.item
+	*it = item{worker: w, truncated: q.Truncated(), length: len(q.Data())}
+	f, least := packet.IPv4, packet.SizeIPv4
+	if q.Protocol == etherIPv6 {
+		f, least = packet.IPv6, packet.SizeIPv6
+	} else if q.Protocol != etherIPv4 {
+		return false
+	}
+	if it.length < least {
+		return false
+	}
+	switch q.Hook {
+	case queue.HookLocalIn:
+		it.point = hooks.LocalIn
+	case queue.HookForward:
+		it.point = hooks.Forward
+	case queue.HookLocalOut:
+		it.point = hooks.LocalOut
+	default:
+		return false
+	}
+	copy(it.head[:], q.Data())
+	p := &it.packet
+	p.Set(f, q.Buf, q.Off)
+	p.InIf, p.OutIf, p.Mark, p.HWAddr, p.Origin = q.InIf, q.OutIf, q.Mark&^w.bit, q.HWAddr, it
+	p.Route = w.stack.present(it.point, f, q.OutIf)
+	if q.InIf != 0 {
+		mtu, loopback := w.stack.routes.Link(q.InIf)
+		p.Loopback = loopback
+		if it.length > mtu && q.Info&queue.GSO == 0 {
+			// It came in fragments, then, of no more than that.
+			p.FragMax = mtu
+		}
+	}
+	return true
+}
+
+// changed reports whether the packet is not what it was. All that IPVS changes
+// shows in the headers: addresses, or ports and checksum.
+func (it *item) changed() bool {
+	b := it.packet.Data()
+	n := min(len(it.head), it.length)
+	return len(b) != it.length || !bytes.Equal(b[:n], it.head[:n])
+}
