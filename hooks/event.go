@@ -14,7 +14,6 @@ const (
 	ReasonOurs         packet.Reason = "already-ours"      // IPVS has handled it before
 	ReasonNotHost      packet.Reason = "not-for-host"      // the frame was broadcast, multicast or for somebody else
 	ReasonNotRouted    packet.Reason = "not-routed"        // without a route
-	ReasonBackup       packet.Reason = "backup-only"       // a backup that must not balance
 	ReasonProtocol     packet.Reason = "other-protocol"    // none that IPVS balances
 	ReasonNotError     packet.Reason = "icmp-no-error"     // ICMP, but no error that concerns connections
 	ReasonBadICMP      packet.Reason = "icmp-looks-wrong"  // an error whose quoted packet can't be read

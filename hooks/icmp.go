@@ -29,9 +29,6 @@ func isICMP(h *packet.Header) bool {
 // Kernel: ip_vs_core.c, ip_vs_forward_icmp (6.1).
 func (c *call) forwardICMP() xmit.Verdict {
 	const in = "ip_vs_forward_icmp"
-	if c.d.set.BackupOnly {
-		return c.decide(xmit.Accept, ReasonBackup, in)
-	}
 	if !isICMP(&c.h) {
 		return c.decide(xmit.Accept, ReasonProtocol, in)
 	}

@@ -21,8 +21,6 @@ func (c *call) in() xmit.Verdict {
 		return c.decide(xmit.Accept, ReasonNotHost, inHook)
 	case c.p.Route == nil:
 		return c.decide(xmit.Accept, ReasonNotRouted, inHook)
-	case c.d.set.BackupOnly:
-		return c.decide(xmit.Accept, ReasonBackup, inHook)
 	}
 	if isICMP(&c.h) {
 		if v, related := c.inICMP(); related {

@@ -17,7 +17,6 @@ var ErrNoSetting = errors.New("no such setting")
 // settings are the hooks' own tunables. They change only while no packet is
 // handled.
 type settings struct {
-	BackupOnly              bool
 	CacheBypass             bool
 	Conntrack               bool
 	ConnReuseMode           int
@@ -45,7 +44,7 @@ func defaultSettings() settings {
 		ConnReuseMode: 1, RunEstimation: true, SNATReroute: true,
 		AMDropRate: 10, AMemThresh: 1024,
 		sync: map[string]string{
-			"sync_version": "1", "sync_ports": "1", "sync_qlen_max": "15191", "sync_sock_size": "0",
+			"backup_only": "0", "sync_version": "1", "sync_ports": "1", "sync_qlen_max": "15191", "sync_sock_size": "0",
 			"sync_threshold": "3\t50", "sync_refresh_period": "0", "sync_retries": "0", "sync_persist_mode": "0",
 		},
 	}
@@ -64,7 +63,7 @@ type setting struct {
 var settingTable = []setting{
 	number("am_droprate", func(d *Director) *int { return &d.set.AMDropRate }),
 	number("amemthresh", func(d *Director) *int { return &d.set.AMemThresh }),
-	flag("backup_only", func(d *Director) *bool { return &d.set.BackupOnly }),
+	synced("backup_only", anyInt),
 	flag("cache_bypass", func(d *Director) *bool { return &d.set.CacheBypass }),
 	number("conn_reuse_mode", func(d *Director) *int { return &d.set.ConnReuseMode }),
 	flag("conntrack", func(d *Director) *bool { return &d.set.Conntrack }),
