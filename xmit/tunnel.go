@@ -56,7 +56,7 @@ func (x *Context) Tunnel(c *Call) Verdict {
 	if at == local {
 		return x.finish(p, rt, at, in)
 	}
-	inner := x.inspect(p)
+	inner, fragMax := x.inspect(p), fragMaxOutside(p)
 	before := p.Len()
 	proto := inner.proto
 	switch c.Dest.TunType {
@@ -80,11 +80,28 @@ func (x *Context) Tunnel(c *Call) Verdict {
 	} else {
 		x.pushIPv4(p, proto, inner, rt.Src, cp.Dest)
 	}
+	if p.Family != f {
+		p.FragMax = fragMax
+	}
 	p.Family = f
 	if p.Listener != nil {
 		p.Listener.Event(p, Encapsulated{c.Dest, rt.Src, cp.Dest, f, p.Len() - before})
 	}
 	return x.finish(p, rt, at, in)
+}
+
+// fragMaxOutside is how large fragments of a packet were once it is wrapped in
+// one of the other family: the kernel reads another field of its notes, then.
+// IPv6 in IPv4 finds none; IPv4 in IPv6 finds the flags, of which one stands
+// for fragments that all said don't fragment.
+//
+// Kernel: struct inet_skb_parm and inet6_skb_parm (6.1), which share their place.
+func fragMaxOutside(p *packet.Packet) int {
+	const fragPMTU = 1 << 6 // IPSKB_FRAG_PMTU
+	if p.Family == packet.IPv4 && p.FragMax != 0 && packet.Fragmentation(p.Data(), 0)&packet.FlagDF != 0 {
+		return fragPMTU
+	}
+	return 0
 }
 
 // inner is what the outer header takes from the packet inside.
