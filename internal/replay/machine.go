@@ -181,6 +181,9 @@ func (m *machine) IPVSAdm(c setup.IPVSAdm, out io.Writer) error {
 	if slices.ContainsFunc(c.Args, func(a string) bool { return strings.HasSuffix(a, ":21") || strings.HasSuffix(a, ":ftp") }) {
 		m.defragFTP()
 	}
+	if slices.ContainsFunc(c.Args, func(a string) bool { return strings.Count(a, ":") > 1 }) {
+		m.defragIPv6()
+	}
 	if code == 0 {
 		return nil
 	}
@@ -205,6 +208,24 @@ func (m *machine) defragFTP() {
 			for d := s.First(); d != nil; d = s.Next(d) {
 				if d.Forward == sched.Masq {
 					m.host.EnableDefrag(packet.IPv4)
+					return
+				}
+			}
+		}
+	})
+}
+
+// defragIPv6 has IPv6 fragments put together once a service has a server with an
+// IPv6 address, whatever the service's family. For services of IPv6 the host
+// does so itself.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_new_dest (6.1).
+func (m *machine) defragIPv6() {
+	m.dir.View(func(t *sched.Table) {
+		for _, s := range t.Services() {
+			for d := s.First(); d != nil; d = s.Next(d) {
+				if d.Family == packet.IPv6 {
+					m.host.EnableDefrag(packet.IPv6)
 					return
 				}
 			}
