@@ -107,28 +107,31 @@ func (c *Client) StartDaemon(d Daemon) error { return c.daemon(CmdNewDaemon, d) 
 func (c *Client) StopDaemon(d Daemon) error { return c.daemon(CmdDelDaemon, d) }
 
 func (c *Client) daemon(cmd uint8, d Daemon) error {
-	return c.do(cmd, flagAck, func(w *writer) {
-		n := w.nest(CmdAttrDaemon)
-		w.u32(DaemonAttrState, d.State)
-		w.str(DaemonAttrMcastIfn, d.Interface[:min(len(d.Interface), maxString)])
-		w.u32(DaemonAttrSyncID, d.SyncID)
-		if d.MaxLen != 0 {
-			w.u16(DaemonAttrSyncMaxlen, d.MaxLen)
-		}
-		if d.Port != 0 {
-			w.u16(DaemonAttrMcastPort, d.Port)
-		}
-		if d.TTL != 0 {
-			w.u8(DaemonAttrMcastTTL, d.TTL)
-		}
-		switch {
-		case d.Group.Is6():
-			w.bytes(DaemonAttrMcastGroup6, d.Group.AsSlice())
-		case d.Group.Is4():
-			w.bytes(DaemonAttrMcastGroup, d.Group.AsSlice())
-		}
-		w.endNest(n)
-	}, nil)
+	return c.do(cmd, flagAck, func(w *writer) { w.daemon(&d) }, nil)
+}
+
+// daemon writes a sync daemon's attributes.
+func (w *writer) daemon(d *Daemon) {
+	n := w.nest(CmdAttrDaemon)
+	w.u32(DaemonAttrState, d.State)
+	w.str(DaemonAttrMcastIfn, d.Interface[:min(len(d.Interface), maxString)])
+	w.u32(DaemonAttrSyncID, d.SyncID)
+	if d.MaxLen != 0 {
+		w.u16(DaemonAttrSyncMaxlen, d.MaxLen)
+	}
+	if d.Port != 0 {
+		w.u16(DaemonAttrMcastPort, d.Port)
+	}
+	if d.TTL != 0 {
+		w.u8(DaemonAttrMcastTTL, d.TTL)
+	}
+	switch {
+	case d.Group.Is6():
+		w.bytes(DaemonAttrMcastGroup6, d.Group.AsSlice())
+	case d.Group.Is4():
+		w.bytes(DaemonAttrMcastGroup, d.Group.AsSlice())
+	}
+	w.endNest(n)
 }
 
 var (

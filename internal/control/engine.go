@@ -12,8 +12,9 @@ type Engine struct {
 	mu sync.Mutex // held while a request is looked at and carried out (Kernel: __ip_vs_mutex)
 
 	// listings has a place for each listing of connections that is under way,
-	// since each takes memory.
+	// since each takes memory: window is how much text is held at a time.
 	listings chan struct{}
+	window   int
 }
 
 // maxListings is how many listings of connections are made at a time.
@@ -21,7 +22,7 @@ const maxListings = 4
 
 // NewEngine returns the engine that acts on b.
 func NewEngine(b Backend) *Engine {
-	return &Engine{b: b, listings: make(chan struct{}, maxListings)}
+	return &Engine{b: b, listings: make(chan struct{}, maxListings), window: textWindow}
 }
 
 // Caller is who sends a request.

@@ -9,7 +9,8 @@ import (
 const (
 	// textChunk is how much text one datagram carries.
 	textChunk = 32 << 10
-	// textWindow is how much text of the connection table is held at a time.
+	// textWindow is how much text of the connection table is held at a time, in
+	// octets: enough for 800,000 connections.
 	textWindow = 64 << 20
 )
 
@@ -62,7 +63,7 @@ func (e *Engine) dumpConns(r *request, head string, row func([]byte, *hooks.Conn
 			if cur = row(cur, c); len(cur) > textChunk-maxRow {
 				chunks, cur, held = append(chunks, cur), nil, held+len(cur)
 			}
-			more = held > textWindow
+			more = held > e.window
 			return !more
 		})
 		from = n

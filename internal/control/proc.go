@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -186,7 +187,11 @@ func padded(b []byte, s string, n int) []byte {
 
 // number appends a connection's seconds to live in seven places.
 func number(b []byte, c *hooks.ConnInfo) []byte {
-	return fmt.Appendf(b, "%7d", max(c.Expires, 0)/time.Second)
+	n := int64(max(c.Expires, 0) / time.Second)
+	for limit := int64(1_000_000); limit > 1 && n < limit; limit /= 10 {
+		b = append(b, ' ')
+	}
+	return strconv.AppendInt(b, n, 10)
 }
 
 // hexAddr appends an address as the kernel's listings have it.

@@ -69,12 +69,13 @@ func connInfo(t *testing.T, line string) hooks.ConnInfo {
 // step is a command line of a case file.
 type step struct {
 	line     int
+	kind     string // "$", or "%" for a file of /proc/net
 	args     string
 	in, want string
 }
 
 // readCase returns what a case file is made of, and its connections.
-func readCase(t *testing.T, path string) (steps []step, conns []string) {
+func readCase(t testing.TB, path string) (steps []step, conns []string) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -82,8 +83,8 @@ func readCase(t *testing.T, path string) (steps []step, conns []string) {
 	for i, l := range strings.Split(string(b), "\n") {
 		kind, text, _ := strings.Cut(l, " ")
 		switch kind {
-		case "$":
-			steps = append(steps, step{line: i + 1, args: text})
+		case "$", "%":
+			steps = append(steps, step{line: i + 1, kind: kind, args: text})
 		case "@":
 			conns = append(conns, text)
 		case "<":
@@ -138,12 +139,8 @@ func shown(out, errs string, code int) string {
 // TestCases runs the command lines in testdata/cases and compares what comes out
 // with what the real ipvsadm said on a real ip_vs (testdata/record.sh).
 func TestCases(t *testing.T) {
-	files, err := filepath.Glob("testdata/cases/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no cases", err)
-	}
 	total := 0
-	for _, path := range files {
+	for _, path := range casePaths(t) {
 		steps, conns := readCase(t, path)
 		total += len(steps)
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
@@ -154,18 +151,29 @@ func TestCases(t *testing.T) {
 			conn := control.NewEngine(back).Conn()
 			checkConns(t, conn, conns)
 			for _, s := range steps {
-				var out, errs bytes.Buffer
-				code := Run(shellWords(s.args), Env{
-					Stdin: strings.NewReader(s.in), Stdout: &out, Stderr: &errs, Conn: conn,
-					Names: &FileNames{Hosts: "testdata/hosts", Services: "testdata/services"},
-				})
-				if d := cmp.Diff(s.want, shown(out.String(), errs.String(), code)); d != "" {
-					t.Errorf("%s:%d: ipvsadm %s (-kernel +goipvs)\n%s", path, s.line, s.args, d)
+				if d := cmp.Diff(s.want, s.run(t, conn)); d != "" {
+					t.Errorf("%s:%d: %s %s (-kernel +goipvs)\n%s", path, s.line, s.kind, s.args, d)
 				}
 			}
 		})
 	}
 	t.Logf("%d command lines", total)
+}
+
+// run does a step and returns what it put out as case files have it.
+func (s *step) run(t *testing.T, conn control.Conn) string {
+	var out, errs bytes.Buffer
+	if s.kind == "%" {
+		if err := control.NewClient(conn).Proc(s.args, &out); err != nil {
+			t.Error(err)
+		}
+		return shown(out.String(), "", 0)
+	}
+	code := Run(shellWords(s.args), Env{
+		Stdin: strings.NewReader(s.in), Stdout: &out, Stderr: &errs, Conn: conn,
+		Names: fileNames,
+	})
+	return shown(out.String(), errs.String(), code)
 }
 
 // checkConns compares the engine's /proc/net/ip_vs_conn with the kernel's lines.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"goipvs/internal/control"
@@ -58,7 +59,7 @@ func (r *run) main(args []string) int {
 	if conn == nil && !asksForHelp(args) {
 		c, err := r.Dial()
 		if err != nil {
-			fmt.Fprintf(r.Stderr, "Can't initialize ipvs: %s\nAre you sure that the goipvs daemon is running?\n", errorText(callOther, err))
+			fmt.Fprintf(r.Stderr, "Can't initialize ipvs: %s\nAre you sure that the goipvs daemon is running?\n", dialText(err))
 			return exitUsage
 		}
 		defer c.Close()
@@ -69,6 +70,14 @@ func (r *run) main(args []string) int {
 		return r.end(r.listAll(0))
 	}
 	return r.end(r.line(args))
+}
+
+// dialText says why there is no connection, beginning with the socket.
+func dialText(err error) string {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Addr != nil {
+		return op.Addr.String() + ": " + errorText(callOther, err)
+	}
+	return errorText(callOther, err)
 }
 
 // asksForHelp reports whether a command line does nothing but print.

@@ -8,6 +8,7 @@
 # A case file starts from an empty table; lines are
 #
 #	$ ARGS	a command line; words as the shell has them, with '' quotes at most
+#	% NAME	in place of a command line: print /proc/net/NAME
 #	< TEXT	a line of its standard input
 #	| TEXT	a line of its standard output
 #	! TEXT	a line of its standard error
@@ -41,6 +42,11 @@ C
 
 # run does one command line ($args) with its input ($tmp/in) and prints both with what came out.
 run() {
+	if [ "$kind" = % ]; then
+		echo "% $args"
+		sed 's/^/| /; s/^| $/|/' "/proc/net/$args"
+		return
+	fi
 	echo "\$${args:+ $args}"
 	sed 's/^/< /; s/^< $/</' "$tmp/in"
 	eval "set -- $args"
@@ -57,7 +63,7 @@ run() {
 # one records a case file on standard input.
 one() {
 	ip link set lo up
-	args= pending=
+	args= kind= pending=
 	: >"$tmp/in"
 	: >"$tmp/conn"
 	while IFS= read -r line || [ -n "$line" ]; do
@@ -74,8 +80,8 @@ one() {
 			printf '%s\n' "${line#??}" >>"$tmp/conn"
 			printf '%s\n' "$line"
 			;;
-		'$ '*) args=${line#??} pending=1 ;;
-		'$') args= pending=1 ;;
+		'$ '* | '% '*) kind=${line%% *} args=${line#??} pending=1 ;;
+		'$') kind='$' args= pending=1 ;;
 		*) printf '%s\n' "$line" ;;
 		esac
 	done

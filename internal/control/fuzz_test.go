@@ -1,0 +1,122 @@
+package control
+
+import (
+	"encoding/hex"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"goipvs/packet"
+)
+
+// recorded are the requests and answers in the file that was recorded
+// from a kernel, by their mark.
+func recorded(f *testing.F, mark string) (all [][]byte) {
+	text, err := os.ReadFile(kernelFile)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, l := range strings.Split(string(text), "\n") {
+		if h, ok := strings.CutPrefix(l, mark+" "); ok {
+			b, err := hex.DecodeString(h)
+			if err != nil {
+				f.Fatal(err)
+			}
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// FuzzEngine: whatever comes, the engine answers with whole messages, and a
+// request that wants an answer gets one that ends.
+func FuzzEngine(f *testing.F) {
+	for _, b := range recorded(f, ">") {
+		f.Add(b)
+	}
+	f.Add(dumpOf(CmdGetProc, raw(ExtName, []byte(ProcServices)...)))
+	f.Add(do(CmdSetSetting, raw(ExtName, []byte("conntrack")...), raw(ExtText, '1')))
+	f.Add(dumpOf(CmdGetSetting))
+	e := newEngine()
+	f.Fuzz(func(t *testing.T, req []byte) {
+		e.b.Flush()
+		ended := false
+		whole := func(b []byte) error {
+			n := 0
+			for _, m := range messages(b) {
+				n += align(len(m))
+			}
+			if n < len(b) || len(b) == 0 {
+				t.Errorf("answer of %d octets has messages of %d: %x", len(b), n, b)
+			}
+			ended = ends(b)
+			return nil
+		}
+		if err := e.Handle(req, Caller{}, whole); err != nil {
+			t.Error(err)
+		}
+		if err := e.Conn().Request(req, whole); err == nil && !ended {
+			t.Errorf("no end of the answer to %x", req)
+		}
+	})
+}
+
+// FuzzAnswer: whatever the daemon answers, the client takes it or says what is
+// wrong.
+func FuzzAnswer(f *testing.F) {
+	for _, b := range recorded(f, "<") {
+		if len(b) < 1000 {
+			f.Add(b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for at := 0; at+nlHeader <= len(b); { // as if it were asked for
+			ne.PutUint32(b[at+8:], 1)
+			n := int(ne.Uint32(b[at:]))
+			if n < nlHeader || n > len(b)-at {
+				break
+			}
+			at += align(n)
+		}
+		for _, call := range []func(*Client){
+			func(c *Client) { c.Info() },
+			func(c *Client) { c.Services() },
+			func(c *Client) { c.Dests(webKey) },
+			func(c *Client) { c.Daemons() },
+			func(c *Client) { c.Timeouts() },
+			func(c *Client) { c.Settings() },
+			func(c *Client) { c.Proc(ProcStats, io.Discard) },
+		} {
+			call(NewClient(canned{b}))
+		}
+	})
+}
+
+// FuzzService: what decodes as a service encodes to what decodes the same.
+func FuzzService(f *testing.F) {
+	for _, b := range recorded(f, "<") {
+		if len(b) < 1000 && len(b) > nlHeader+genlHeader {
+			f.Add(b[nlHeader+genlHeader:])
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := decodeService(b)
+		if err == nil {
+			w := &writer{}
+			n := w.nest(CmdAttrService)
+			w.serviceKey(s.ServiceKey)
+			w.str(SvcAttrSchedName, s.Scheduler)
+			if s.PE != "" {
+				w.str(SvcAttrPEName, s.PE)
+			}
+			w.serviceRest(&s.ServiceConfig, svcHashed)
+			w.stats64(SvcAttrStats64, &s.Stats, &s.Rates)
+			w.endNest(n)
+			if again, err := decodeService(w.b); again != s || err != nil {
+				t.Errorf("%+v became %+v, %v", s, again, err)
+			}
+		}
+		decodeDest(b, packet.IPv4)
+	})
+}
