@@ -17,7 +17,7 @@ func recorded(f *testing.F, mark string) (all [][]byte) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, l := range strings.Split(string(text), "\n") {
+	for l := range strings.SplitSeq(string(text), "\n") {
 		if h, ok := strings.CutPrefix(l, mark+" "); ok {
 			b, err := hex.DecodeString(h)
 			if err != nil {
@@ -79,17 +79,14 @@ func FuzzAnswer(f *testing.F) {
 			}
 			at += align(n)
 		}
-		for _, call := range []func(*Client){
-			func(c *Client) { c.Info() },
-			func(c *Client) { c.Services() },
-			func(c *Client) { c.Dests(webKey) },
-			func(c *Client) { c.Daemons() },
-			func(c *Client) { c.Timeouts() },
-			func(c *Client) { c.Settings() },
-			func(c *Client) { c.Proc(ProcStats, io.Discard) },
-		} {
-			call(NewClient(canned{b}))
-		}
+		c := func() *Client { return NewClient(canned{b}) }
+		_, _, _ = c().Info()
+		_, _ = c().Services()
+		_, _ = c().Dests(webKey)
+		_, _ = c().Daemons()
+		_, _, _, _ = c().Timeouts()
+		_, _ = c().Settings()
+		_ = c().Proc(ProcStats, io.Discard)
 	})
 }
 
@@ -117,6 +114,6 @@ func FuzzService(f *testing.F) {
 				t.Errorf("%+v became %+v, %v", s, again, err)
 			}
 		}
-		decodeDest(b, packet.IPv4)
+		_, _ = decodeDest(b, packet.IPv4)
 	})
 }

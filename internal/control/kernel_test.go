@@ -60,7 +60,7 @@ func TestKernel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var want, got []string
 			var req []byte
-			for _, l := range strings.Split(strings.TrimSpace(lines), "\n") {
+			for l := range strings.SplitSeq(strings.TrimSpace(lines), "\n") {
 				b, err := hex.DecodeString(l[2:])
 				if err != nil {
 					t.Fatal(err)

@@ -68,9 +68,7 @@ func Listen(path string, e *Engine) (*Server, error) {
 		s.file, err = os.Lstat(path)
 	}
 	if err != nil {
-		l.Close()
-		os.Remove(path)
-		return nil, err
+		return nil, errors.Join(err, l.Close(), os.Remove(path))
 	}
 	return s, nil
 }
@@ -82,10 +80,9 @@ func lockDir(dir string) (unlock func(), err error) {
 		return nil, err
 	}
 	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX); err != nil {
-		d.Close()
-		return nil, fmt.Errorf("locking %s: %w", dir, err)
+		return nil, errors.Join(fmt.Errorf("locking %s: %w", dir, err), d.Close())
 	}
-	return func() { d.Close() }, nil
+	return func() { _ = d.Close() }, nil // which unlocks whatever it says
 }
 
 // clearPath removes a dead socket.
@@ -102,7 +99,7 @@ func clearPath(path string) error {
 	}
 	c, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: path, Net: "unixpacket"})
 	if err == nil {
-		c.Close()
+		_ = c.Close() // it was only to see whether somebody is there
 		return fmt.Errorf("a daemon listens on %s already: %w", path, syscall.EADDRINUSE)
 	}
 	if errors.Is(err, syscall.EPROTOTYPE) { // somebody's socket of another type
@@ -134,9 +131,7 @@ func (s *Server) Serve() error {
 			}
 		}
 		if !s.add(c) {
-			<-s.slots
-			c.Close()
-			return nil
+			return c.Close()
 		}
 		go func() {
 			defer s.wg.Done()
@@ -160,7 +155,7 @@ func (s *Server) add(c *net.UnixConn) bool {
 }
 
 func (s *Server) remove(c *net.UnixConn) {
-	c.Close()
+	_ = c.Close() // Close may have been first
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
@@ -177,12 +172,12 @@ func (s *Server) Close() error {
 		return nil
 	}
 	close(s.done)
-	if f, err := os.Lstat(s.path); err == nil && os.SameFile(f, s.file) {
-		os.Remove(s.path)
-	}
 	err := s.l.Close()
+	if f, gone := os.Lstat(s.path); gone == nil && os.SameFile(f, s.file) {
+		err = errors.Join(err, os.Remove(s.path))
+	}
 	for c := range conns {
-		c.Close()
+		_ = c.Close() // its goroutine may have been first
 	}
 	s.wg.Wait()
 	return err
@@ -199,7 +194,9 @@ func (s *Server) client(c *net.UnixConn) {
 		if err != nil || flags&syscall.MSG_TRUNC != 0 {
 			return
 		}
-		c.SetWriteDeadline(time.Now().Add(answerTime))
+		if c.SetWriteDeadline(time.Now().Add(answerTime)) != nil {
+			return
+		}
 		err = s.e.Handle(buf[:n], Caller{}, func(b []byte) error {
 			_, err := c.Write(b)
 			return err

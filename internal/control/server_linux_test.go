@@ -59,7 +59,7 @@ func dial(t *testing.T, path string) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { _ = c.Close() })
 	return NewClient(c)
 }
 
@@ -104,7 +104,7 @@ func TestListenDeadSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.SetUnlinkOnClose(false)
-	l.Close()
+	_ = l.Close()
 	s, err := Listen(path, newEngine())
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestListenOtherFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	if _, err := Listen(stream, newEngine()); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("stream socket: %v, want EADDRINUSE", err)
 	}
@@ -150,13 +150,13 @@ func TestCloseOtherSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	os.Remove(path)
+	_ = os.Remove(path)
 	other, err := Listen(path, newEngine())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close()
-	s.Close()
+	defer func() { _ = other.Close() }()
+	_ = s.Close()
 	if err := s.Close(); err != nil {
 		t.Errorf("second close: %v", err)
 	}
@@ -193,7 +193,7 @@ func TestSlowClient(t *testing.T) {
 	}
 	closed := make(chan struct{})
 	go func() {
-		s.Close()
+		_ = s.Close()
 		close(closed)
 	}()
 	select {
@@ -209,8 +209,8 @@ func rawDial(t *testing.T, path string) *net.UnixConn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
 	return c
 }
 
@@ -266,7 +266,7 @@ func TestManyClients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		if _, _, err := NewClient(c).Info(); err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +276,7 @@ func TestManyClients(t *testing.T) {
 	if _, err := last.Write(do(CmdGetInfo)); err != nil {
 		t.Fatal(err)
 	}
-	conns[7].Close()
+	_ = conns[7].Close()
 	if n, err := last.Read(make([]byte, 1000)); n == 0 || err != nil {
 		t.Errorf("the last client is not served: %v", err)
 	}
@@ -288,7 +288,7 @@ func TestDial(t *testing.T) {
 	}
 	path, s := serve(t, director())
 	c := dial(t, path)
-	s.Close()
+	_ = s.Close()
 	if _, _, err := c.Info(); err == nil {
 		t.Error("the closed daemon answers")
 	}
@@ -308,8 +308,8 @@ func TestStranger(t *testing.T) {
 	path, _ := serve(t, director())
 	for dir := filepath.Dir(path); dir != "/"; dir = filepath.Dir(dir) {
 		if f, err := os.Stat(dir); err == nil && f.Mode().Perm()&0o001 == 0 {
-			os.Chmod(dir, f.Mode().Perm()|0o011)
-			t.Cleanup(func() { os.Chmod(dir, f.Mode().Perm()) })
+			_ = os.Chmod(dir, f.Mode().Perm()|0o011)
+			t.Cleanup(func() { _ = os.Chmod(dir, f.Mode().Perm()) })
 		}
 	}
 	if err := os.Chmod(path, 0o666); err != nil {
@@ -341,7 +341,7 @@ func stranger(path string) int {
 		fmt.Println(err)
 		return 1
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_, _, err = NewClient(c).Info()
 	switch {
 	case err == nil:

@@ -91,7 +91,7 @@ func FuzzConnLine(f *testing.F) {
 		var out bytes.Buffer
 		r := &run{Env: Env{Stdout: &out}, names: fileNames}
 		r.printConn(&c, fmtPersistentConn)
-		r.out.Flush()
+		_ = r.out.Flush()
 		if strings.Count(out.String(), "\n") != 1 {
 			t.Errorf("%q is printed as %q", line, out.String())
 		}

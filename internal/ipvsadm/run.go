@@ -93,7 +93,7 @@ func (r *run) end(err error) int {
 		return 0
 	}
 	if x, ok := errors.AsType[*exit](err); ok {
-		io.WriteString(r.Stderr, x.text)
+		fmt.Fprint(r.Stderr, x.text)
 		return x.code
 	}
 	fmt.Fprintln(r.Stderr, err)
