@@ -85,6 +85,7 @@ To see it work on this machine alone: goipvs lab`,
 		newHooksCommand(),
 		newLabCommand(),
 		newReplayCommand(),
+		newRunCommand(&socket),
 		newIpvsadmCommand(&socket),
 	)
 	return root

@@ -33,10 +33,14 @@ func Demo(ctx context.Context, out io.Writer, s Scenario, f packet.Family, o Opt
 			err = errors.Join(err, d.lab.Stop())
 		}
 	}()
-	if err := d.lab.Direct(ctx); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	err = CanQueue(d.lab.Director().Netns)
+	if err == nil {
+		err = d.lab.Direct(ctx)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
 		return d.instead(err)
 	}
 	err = d.show(ctx)

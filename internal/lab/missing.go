@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
+
+	"goipvs/internal/live/rules"
 )
 
 // MissingError says what this machine lacks that the laboratory needs.
@@ -18,4 +20,16 @@ func unsupported(err error, what string) error {
 		return &MissingError{"the kernel has no " + what}
 	}
 	return err
+}
+
+// CanQueue finds out whether the kernel can hand packets over to a daemon on a
+// host. Errors: *MissingError.
+func CanQueue(n *Netns) error {
+	return n.Do(func() error {
+		t, err := rules.Open(rules.Config{Queues: 1, Bit: 1})
+		if err != nil {
+			return &MissingError{err.Error()}
+		}
+		return t.Close()
+	})
 }

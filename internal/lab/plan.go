@@ -232,7 +232,7 @@ func directorHost(s Scenario, n numbers) Host {
 	for i, a := range n.servers(s) {
 		h.Setup += neigh(a, macServer(i), "eth1") + "\n"
 	}
-	h.Setup += rules(s, n)
+	h.Setup += rulesOf(s, n)
 	if s == Local {
 		a := n.serverSide.Addr()
 		h.Serves = []netip.AddrPort{netip.AddrPortFrom(a, natWebPort), netip.AddrPortFrom(a, natEchoPort)}
@@ -240,8 +240,8 @@ func directorHost(s Scenario, n numbers) Host {
 	return h
 }
 
-// rules are the ipvsadm lines of a scenario.
-func rules(s Scenario, n numbers) string {
+// rulesOf returns the ipvsadm lines of a scenario.
+func rulesOf(s Scenario, n numbers) string {
 	flag := map[Scenario]string{NAT: "-m", DR: "-g", Tunnel: "-i", Local: "-m"}[s]
 	var b strings.Builder
 	for _, svc := range []struct {

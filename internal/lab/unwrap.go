@@ -90,8 +90,7 @@ func newUnwrapper(local net.IP) (*unwrapper, error) {
 	}
 	u.to = unix.SockaddrLinklayer{Ifindex: feed.Index, Halen: 6}
 	if u.out, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0); err != nil {
-		u.in.Close()
-		return nil, os.NewSyscallError("packet socket", err)
+		return nil, errors.Join(os.NewSyscallError("packet socket", err), u.in.Close())
 	}
 	return u, nil
 }

@@ -43,8 +43,11 @@ func InUserNamespace(self string, args []string) (int, error) {
 	if err := cmd.Start(); err != nil {
 		return 0, &MissingError{fmt.Sprintf("this user may not make user namespaces (%v)", err)}
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // how it ended is in its ProcessState
+		close(ended)
+	}()
 	for {
 		select {
 		case sig := <-signals:
