@@ -35,6 +35,8 @@ type Config struct {
 	ListingDelay time.Duration
 	// Listener, if not nil, gets the events of each packet.
 	Listener packet.Listener
+
+	maxGap time.Duration // 0: longestGap
 }
 
 // Observer follows a replay. Its methods are called in the order in which
@@ -96,6 +98,9 @@ type IfaceReport struct {
 // timeline that fails is none.
 func Run(c Config, o Observer) (*Report, error) {
 	r := &run{Config: c, out: o, report: &Report{Refused: map[string]int{}}, index: map[string]int{}}
+	if r.maxGap == 0 {
+		r.maxGap = longestGap
+	}
 	r.machine = newMachine(r, c.Listener)
 	first, err := c.Capture.Next()
 	if err != nil && err != io.EOF {
@@ -127,6 +132,7 @@ type run struct {
 	report   *Report
 	base     time.Duration  // of the clock, since 1970
 	now      time.Duration  // on the clock
+	skipped  time.Duration  // what the host's clock is behind
 	stamp    time.Duration  // of output, on the clock
 	timeline []setup.Line   // what is left of it
 	index    map[string]int // of output interfaces by name
@@ -238,7 +244,7 @@ func (r *run) frame(f *Frame) error {
 	var err error
 	if i.Name == LocalName {
 		r.out.Input(f, n)
-		err = r.host.SendLocal(f.Data, at)
+		err = r.host.SendLocal(f.Data, at-r.skipped)
 	} else {
 		mac := r.macs[i.Name]
 		frame, ok := link.ethernet(f.Data, mac, r.buf[:0])
@@ -253,7 +259,7 @@ func (r *run) frame(f *Frame) error {
 			i.NotOurs++
 		}
 		r.out.Input(f, n)
-		err = r.host.Receive(i.Name, frame, at)
+		err = r.host.Receive(i.Name, frame, at-r.skipped)
 	}
 	if err != nil {
 		r.report.Refused[err.Error()]++
@@ -284,17 +290,25 @@ const (
 	stepsSpan = 61 * time.Second
 )
 
+// longestGap is as long as no timer of a connection runs, with timeouts as long as
+// ipvsadm has them (31 days). Of longer gaps, as where a clock was set, the
+// host sees this much.
+const longestGap = 32 * 24 * time.Hour
+
 // pass lets time pass, to at. What leaves the host meanwhile does so before
 // that.
 func (r *run) pass(at time.Duration) {
 	for end := r.now + stepsSpan; r.now+step < at && r.now < end; {
 		r.now += step
 		r.stamp = r.now
-		r.advance(r.now)
+		r.advance(r.now - r.skipped)
+	}
+	if gap := at - r.now; gap > r.maxGap {
+		r.skipped += gap - r.maxGap
 	}
 	r.stamp = max(at-1, r.stamp)
 	r.now = at
-	r.advance(at)
+	r.advance(at - r.skipped)
 	r.stamp = at
 }
 

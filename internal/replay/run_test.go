@@ -117,6 +117,20 @@ interface local of type 101
 `,
 		},
 		{
+			name: "a clock that was set", setup: oneInterface, timeline: "at 1e9 ipvsadm -C",
+			config: Config{maxGap: time.Hour, Capture: captureOf(eth0, kept{0, 1, ethernetUDP, 0}, kept{0, 1e12, ethernetUDP, 0}, kept{0, 1e12 + 1, ethernetUDP, 0})},
+			want: `interface eth0 of type 1
+interface local of type 101
+1ms eth0 < frame 1
+1ms local > 192.0.2.9 > 192.0.2.1
+277777h46m40s ipvsadm -C (<nil>)
+277777h46m40s eth0 < frame 2
+277777h46m40s local > 192.0.2.9 > 192.0.2.1
+277777h46m40.001s eth0 < frame 3
+277777h46m40.001s local > 192.0.2.9 > 192.0.2.1
+`,
+		},
+		{
 			name: "time going back", setup: oneInterface,
 			config: Config{Capture: captureOf(eth0, kept{0, 100, ethernetUDP, 0}, kept{0, 50, ethernetUDP, 0})},
 			want: `interface eth0 of type 1
