@@ -126,10 +126,19 @@ func (w *worker) take(q *queue.Packet) bool {
 		if it.length > mtu && q.Info&queue.GSO == 0 {
 			// It came in fragments, then, of no more than that.
 			p.FragMax = mtu
+			if f == packet.IPv6 {
+				// How large they were isn't known. Were they taken for larger
+				// than they are, a path narrower than the link, as every tunnel
+				// is, would refuse them however small the sender makes them.
+				p.FragMax = minMTU6
+			}
 		}
 	}
 	return true
 }
+
+// minMTU6 is what every link carries in IPv6 (RFC 8200 §5).
+const minMTU6 = 1280
 
 // changed reports whether the packet is not what it was. All that IPVS changes
 // shows in the headers: addresses, or ports and checksum.
