@@ -18,6 +18,7 @@ type backend struct {
 	*hooks.Director
 	tables *rules.Tables
 	bit    uint32
+	note   func(string)
 
 	mu      sync.Mutex
 	held    bool // changes wait for release
@@ -31,9 +32,9 @@ var _ control.Backend = (*backend)(nil)
 
 // newBackend holds all changes of rules until release, so that a daemon that
 // takes over does so at once, with all its services.
-func newBackend(d *hooks.Director, t *rules.Tables, bit uint32) *backend {
+func newBackend(d *hooks.Director, t *rules.Tables, bit uint32, note func(string)) *backend {
 	return &backend{
-		Director: d, tables: t, bit: bit, held: true, stale: true, noTrack: true,
+		Director: d, tables: t, bit: bit, note: note, held: true, stale: true, noTrack: true,
 		ledgers: map[packet.Family]*ledger{packet.IPv4: newLedger(), packet.IPv6: newLedger()},
 	}
 }
@@ -64,7 +65,30 @@ func (b *backend) follow() error {
 	}
 	err := b.tables.Apply(want, delta)
 	b.stale = err != nil
+	if err != nil {
+		b.note(err.Error())
+	}
 	return err
+}
+
+// lost puts the rules back that somebody else threw away.
+func (b *backend) lost() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held {
+		return
+	}
+	b.stale = true
+	if b.follow() == nil {
+		b.note("somebody deleted the tables " + rules.Name + "; they are back")
+	}
+}
+
+// hold lets the rules follow no more.
+func (b *backend) hold() {
+	b.mu.Lock()
+	b.held = true
+	b.mu.Unlock()
 }
 
 // change runs a change of the director, and if it is one notes it and has the
@@ -103,9 +127,7 @@ func (b *backend) Flush() {
 			l.delService(k)
 		}
 	}
-	if b.follow() != nil {
-		b.stale = true // the next change, or the sweep, tries again
-	}
+	b.follow() // or the next change, or the sweep
 }
 
 // AddDest adds a server.
@@ -141,7 +163,7 @@ const sweepEvery = 30 * time.Second
 
 // sweep forgets what no connection wants any more, and tries again where rules
 // could not follow.
-func (b *backend) sweep() error {
+func (b *backend) sweep() {
 	b.mu.Lock()
 	var retired bool
 	for _, l := range b.ledgers {
@@ -150,7 +172,7 @@ func (b *backend) sweep() error {
 	stale := b.stale && !b.held
 	b.mu.Unlock()
 	if !retired && !stale {
-		return nil
+		return
 	}
 	addrs := map[packet.Family]map[packet.Addr]struct{}{packet.IPv4: {}, packet.IPv6: {}}
 	b.Director.Conns(func(c *hooks.ConnInfo) bool {
@@ -163,5 +185,5 @@ func (b *backend) sweep() error {
 	for f, l := range b.ledgers {
 		l.retire(addrs[f])
 	}
-	return b.follow()
+	b.follow() // or the next time
 }

@@ -151,7 +151,7 @@ func (d *daemon) open() error {
 	for _, s := range d.tables.Lacks() {
 		d.Log(s)
 	}
-	d.backend = newBackend(d.director, d.tables, d.Bit)
+	d.backend = newBackend(d.director, d.tables, d.Bit, d.Log)
 	d.engine = control.NewEngine(d.backend)
 	d.machine, err = machine.Open(j, left, d, d.Log)
 	return err

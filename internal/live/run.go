@@ -32,6 +32,7 @@ func (d *daemon) run(ctx context.Context) error {
 	err := d.balance(ctx, serve)
 	// Addresses go first and rules last, so that the local stack answers
 	// nobody in our place; until then the workers work.
+	d.backend.hold()
 	err = errors.Join(err, d.machine.Close(), d.tables.Remove())
 	for _, w := range d.workers {
 		err = errors.Join(err, w.queue.Close())
@@ -56,6 +57,11 @@ func (d *daemon) balance(ctx context.Context, serve func(func() error)) error {
 		d.Log(err.Error())
 	}
 	d.routes.Invalidate()
+	unwatch, err := d.tables.Watch(d.backend.lost)
+	if err != nil {
+		return err
+	}
+	defer unwatch()
 	server, err := control.Listen(d.Socket, d.engine)
 	if err != nil {
 		return fmt.Errorf("control socket %s: %w", d.Socket, err)
@@ -85,9 +91,7 @@ func (d *daemon) clock(ctx context.Context) error {
 		case <-t.C:
 			d.director.Advance(time.Since(start))
 		case <-sweep.C:
-			if err := d.backend.sweep(); err != nil {
-				d.Log(err.Error())
-			}
+			d.backend.sweep()
 		}
 	}
 }

@@ -127,8 +127,15 @@ func (q *nfQueue) failed(err error) int {
 		return 1
 	default:
 	}
+	// ENOENT is the kernel's answer to a verdict on a packet that is gone: it
+	// throws away what is queued when somebody's hook is unregistered.
+	for _, passes := range []error{unix.ENOENT, unix.ENOBUFS, unix.ENOMEM, unix.EINTR} {
+		if errors.Is(err, passes) {
+			return 0
+		}
+	}
 	var op *netlink.OpError
-	if errors.As(err, &op) && (op.Temporary() || op.Timeout()) || errors.Is(err, unix.ENOBUFS) {
+	if errors.As(err, &op) && (op.Temporary() || op.Timeout()) {
 		return 0
 	}
 	q.broken <- err

@@ -29,6 +29,7 @@ type Tables struct {
 	config Config
 	c      *nftables.Conn
 	kernel kernel
+	portID uint32 // of c
 
 	mu    sync.Mutex
 	marks []setup.MarkAdd
@@ -61,13 +62,18 @@ var tableFamilies = map[packet.Family]nftables.TableFamily{
 // out what the kernel can do. Tables that another process left stay until the
 // first Apply. Errors: unix.EPERM without CAP_NET_ADMIN; what the kernel lacks.
 func Open(c Config) (*Tables, error) {
-	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error {
+	var id uint32
+	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) (err error) {
+		if id, err = portID(c); err != nil {
+			return err
+		}
 		return c.SetWriteBuffer(8 << 20) // a transaction is one datagram
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("nftables: %w", err)
 	}
 	t := newTables(c, conn)
+	t.portID = id
 	if err := t.kernel.probe(conn, c); err != nil {
 		conn.CloseLasting()
 		return nil, err
