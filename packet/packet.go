@@ -101,7 +101,11 @@ func (p *Packet) CompleteChecksum() {
 		return
 	}
 	b := p.Data()[p.Partial:]
-	binary.BigEndian.PutUint16(b[2:], Fold(Sum(b, 0)))
+	sum := Fold(Sum(b, 0))
+	if sum == 0 {
+		sum = 0xffff // as for UDP: the kernel makes no difference here
+	}
+	binary.BigEndian.PutUint16(b[2:], sum)
 	p.Partial = 0
 }
 

@@ -153,3 +153,25 @@ func TestFromLoopback(t *testing.T) {
 		}
 	}
 }
+
+// The sum is right, and never written as zero.
+func TestCompleteChecksum(t *testing.T) {
+	zero := false
+	for n := range 1 << 16 {
+		b := ip6.ICMP(1, 4, 0, []byte{byte(n >> 8), byte(n)})
+		p := packettest.Arrived(b, false)
+		src, dst := packettest.Addr(client6), packettest.Addr(vip6)
+		binary.BigEndian.PutUint16(p.Data()[42:], ^packet.Fold(packet.PseudoSum(packet.IPv6, src, dst, packet.ProtoICMPv6, 10)))
+		p.Partial = packet.SizeIPv6
+		p.CompleteChecksum()
+		sum := binary.BigEndian.Uint16(p.Data()[42:])
+		if packet.TransportChecksum(packet.IPv6, src, dst, packet.ProtoICMPv6, p.Data()[40:]) != 0 || sum == 0 || p.Partial != 0 {
+			t.Fatalf("checksum %#04x of\n%s", sum, packettest.Text(p.Data()))
+		}
+		zero = zero || sum == 0xffff
+		p.CompleteChecksum() // nothing left to do
+	}
+	if !zero {
+		t.Error("no sum came out as zero")
+	}
+}
