@@ -325,6 +325,6 @@ func (c *call) relayTunnelError(cp *conntrack.Conn, q *packet.Header, t *tunnell
 	if int(b[q.Off]&0xf)*4 != q.Len-q.Off {
 		return
 	}
-	c.x.ICMPError(c.p, typ, code, info)
+	c.x.ICMPErrorInside(c.p, typ, code, info)
 	c.countOut(cp)
 }

@@ -42,7 +42,17 @@ func (x *Context) Flush() {
 
 // ICMPError queues the ICMP error that answers p; see ICMPError.
 func (x *Context) ICMPError(p *packet.Packet, typ, code uint8, info uint32) {
-	q := newICMPError(x.Stack, p, typ, code, info)
+	x.icmpError(p, typ, code, info, newICMPError(x.Stack, p, typ, code, info, optionsOf(p, typ, info)))
+}
+
+// ICMPErrorInside is ICMPError about a packet that came inside another: nobody
+// looked at its IPv4 options, so none are echoed.
+func (x *Context) ICMPErrorInside(p *packet.Packet, typ, code uint8, info uint32) {
+	x.icmpError(p, typ, code, info, newICMPError(x.Stack, p, typ, code, info, received{}))
+}
+
+// icmpError queues the error q; nil: none may or can be sent.
+func (x *Context) icmpError(p *packet.Packet, typ, code uint8, info uint32, q *packet.Packet) {
 	if p.Listener != nil {
 		p.Listener.Event(p, Errored{Type: typ, Code: code, Info: info, Error: q})
 	}

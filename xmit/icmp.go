@@ -8,18 +8,19 @@ import (
 
 // ICMP and ICMPv6 types and codes that are made here.
 const (
-	icmpUnreachable   = 3
-	icmpQuench        = 4
-	icmpTimeExceeded  = 11
-	icmpHostUnreach   = 1
-	icmpPortUnreach   = 3
-	icmpFragNeeded    = 4
-	icmp6Unreachable  = 1
-	icmp6TooBig       = 2
-	icmp6TimeExceeded = 3
-	icmp6AddrUnreach  = 3
-	icmp6PortUnreach  = 4
-	icmp6Info         = 0x80 // types from here on are no errors
+	icmpUnreachable      = 3
+	icmpQuench           = 4
+	icmpTimeExceeded     = 11
+	icmpParameterProblem = 12
+	icmpHostUnreach      = 1
+	icmpPortUnreach      = 3
+	icmpFragNeeded       = 4
+	icmp6Unreachable     = 1
+	icmp6TooBig          = 2
+	icmp6TimeExceeded    = 3
+	icmp6AddrUnreach     = 3
+	icmp6PortUnreach     = 4
+	icmp6Info            = 0x80 // types from here on are no errors
 )
 
 // ICMPError answers p with an ICMP or ICMPv6 error of a type and code, info
@@ -30,23 +31,24 @@ const (
 //
 // Kernel: net/ipv4/icmp.c, __icmp_send; net/ipv6/icmp.c, icmp6_send (6.1).
 func ICMPError(s Stack, p *packet.Packet, typ, code uint8, info uint32) {
-	if q := newICMPError(s, p, typ, code, info); q != nil {
+	if q := newICMPError(s, p, typ, code, info, optionsOf(p, typ, info)); q != nil {
 		s.LocalOut(q)
 	}
 }
 
-// newICMPError makes the error, nil if none may or can be sent.
-func newICMPError(s Stack, p *packet.Packet, typ, code uint8, info uint32) *packet.Packet {
+// newICMPError makes the error, nil if none may or can be sent. o are the
+// packet's IPv4 options.
+func newICMPError(s Stack, p *packet.Packet, typ, code uint8, info uint32, o received) *packet.Packet {
 	if p.Route == nil {
 		return nil
 	}
 	if p.Family == packet.IPv6 {
 		return newICMPv6Error(s, p, typ, code, info)
 	}
-	return newICMPv4Error(s, p, typ, code, info)
+	return newICMPv4Error(s, p, typ, code, info, o)
 }
 
-func newICMPv4Error(s Stack, p *packet.Packet, typ, code uint8, info uint32) *packet.Packet {
+func newICMPv4Error(s Stack, p *packet.Packet, typ, code uint8, info uint32, o received) *packet.Packet {
 	const maxLen = 576 // RFC 1812 §4.3.2.3
 	b := p.Data()
 	var h packet.Header
@@ -63,16 +65,22 @@ func newICMPv4Error(s Stack, p *packet.Packet, typ, code uint8, info uint32) *pa
 	if p.Route.Local {
 		src = h.Dst
 	}
-	tos := b[1]&0x1e | 0xc0
-	rt := s.RouteReply(p, src, h.Src, tos)
+	var options echo
+	if !options.from(s, o, h.Src[:4]) {
+		return nil
+	}
+	tos, dst := b[1]&0x1e|0xc0, h.Src
+	if options.sourceRoute != 0 {
+		dst = options.via
+	}
+	rt := s.RouteReply(p, src, dst, tos)
 	if rt == nil {
 		return nil
 	}
 	if src.IsZero() {
 		src = rt.Src
 	}
-	options := echoOptions(b[packet.SizeIPv4:min(max(h.Len, packet.SizeIPv4), len(b))])
-	head := packet.SizeIPv4 + len(options)
+	head := packet.SizeIPv4 + options.n
 	n := min(len(b), min(rt.MTU, maxLen)-head-packet.SizeICMP)
 	if n <= packet.SizeIPv4 {
 		return nil
@@ -84,8 +92,8 @@ func newICMPv4Error(s Stack, p *packet.Packet, typ, code uint8, info uint32) *pa
 	binary.BigEndian.PutUint16(d[4:], s.RandomID())
 	d[8], d[9] = 64, packet.ProtoICMP
 	copy(d[12:16], src[:4])
-	copy(d[16:20], h.Src[:4])
-	copy(d[20:], options)
+	copy(d[16:20], dst[:4])
+	options.fill(d, src, s)
 	packet.SetIPv4Checksum(d, 0)
 	m := d[head:]
 	m[0], m[1] = typ, code
@@ -151,18 +159,30 @@ func finishError(f packet.Family, e []byte, about *packet.Packet, rt *packet.Rou
 // Kernel: net/ipv4/icmp.c, icmp_pointers (6.1).
 func isError(typ uint8) bool {
 	switch typ {
-	case icmpUnreachable, icmpQuench, 5, icmpTimeExceeded, 12:
+	case icmpUnreachable, icmpQuench, 5, icmpTimeExceeded, icmpParameterProblem:
 		return true
 	}
 	return typ > 18
 }
 
+// linkFailure tells a packet's sender that there is no way to the server. The
+// IPv4 options are gone through once more for it, the packet's and so those that
+// the error quotes.
+//
+// Kernel: net/ipv4/route.c, ipv4_link_failure; net/ipv6/route.c, ip6_link_failure
+// (6.1).
 func (x *Context) linkFailure(p *packet.Packet) {
 	if p.Family == packet.IPv6 {
 		x.ICMPError(p, icmp6Unreachable, icmp6AddrUnreach, 0)
-	} else {
-		x.ICMPError(p, icmpUnreachable, icmpHostUnreach, 0)
+		return
 	}
+	if p.Route == nil || !compileOptions(x.Stack, p) {
+		x.icmpError(p, icmpUnreachable, icmpHostUnreach, 0, nil)
+		return
+	}
+	b := p.Data()
+	o := readOptions(b[:int(b[0]&0xf)*4], len(b))
+	x.icmpError(p, icmpUnreachable, icmpHostUnreach, 0, newICMPError(x.Stack, p, icmpUnreachable, icmpHostUnreach, 0, o))
 }
 
 func (x *Context) timeExceeded(p *packet.Packet) {
