@@ -183,7 +183,11 @@ func pushGRE(p *packet.Packet, csum bool, proto uint8) {
 	binary.BigEndian.PutUint16(b, 0x8000)
 	binary.BigEndian.PutUint16(b[2:], etherType)
 	binary.BigEndian.PutUint32(b[4:], 0)
-	binary.BigEndian.PutUint16(b[4:], packet.Fold(packet.Sum(b, 0)))
+	sum := packet.Fold(packet.Sum(b, 0))
+	if sum == 0 {
+		sum = 0xffff // the kernel completes it as it does UDP's
+	}
+	binary.BigEndian.PutUint16(b[4:], sum)
 }
 
 func (x *Context) pushIPv4(p *packet.Packet, proto uint8, in inner, src, dst packet.Addr) {
