@@ -213,8 +213,7 @@ func (c *call) newConnTo(s *conntrack.Shard, k *conntrack.Key, dest *sched.Dest,
 func (c *call) leave(s *sched.Service, h *packet.Header) xmit.Verdict {
 	const in, portFTP = "ip_vs_leave", 21
 	sport, dport, _ := h.Ports(c.p.Data())
-	if c.d.set.CacheBypass && s.FWMark != 0 && !h.Inverse && !h.ICMP &&
-		c.d.stack.AddrType(h.Family, h.Dst) == xmit.AddrUnicast {
+	if c.d.set.CacheBypass && s.FWMark != 0 && !h.Inverse && !h.ICMP && c.mayBypass(h) {
 		k := conntrack.Key{Family: h.Family, Protocol: h.Protocol, Client: h.Src, CPort: sport, Virtual: h.Dst, VPort: dport}
 		cp := c.newConn(c.shard, &k, nil, 0, conntrack.Flags(sched.Bypass)|onePacket(s, h))
 		if cp == nil {
@@ -236,4 +235,18 @@ func (c *call) leave(s *sched.Service, h *packet.Header) xmit.Verdict {
 		c.x.PortUnreachable(c.p)
 	}
 	return c.decide(xmit.Drop, ReasonNoDest, in)
+}
+
+// mayBypass reports whether a packet's destination is such that it may go there
+// past its service. Of IPv6 the kernel asks only what kind of address it is, so
+// that one of this host will do; the transmitter then drops the packet.
+//
+// Kernel: ip_vs_core.c, ip_vs_addr_is_unicast; net/ipv6/addrconf_core.c,
+// __ipv6_addr_type (6.1).
+func (c *call) mayBypass(h *packet.Header) bool {
+	if h.Family == packet.IPv4 {
+		return c.d.stack.AddrType(h.Family, h.Dst) == xmit.AddrUnicast
+	}
+	mapped := h.Dst.Word(0)|h.Dst.Word(1) == 0 && h.Dst.Word(2) == 0xffff
+	return !h.Dst.IsMulticast(h.Family) && !h.Dst.IsZero() && !mapped
 }
