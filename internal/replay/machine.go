@@ -84,7 +84,11 @@ func about(err error, what string) error {
 
 // AddAddr implements setup.Machine.
 func (m *machine) AddAddr(c setup.AddrAdd) error {
-	return about(m.host.AddAddr(c.Dev, c.Prefix), c.Prefix.String()+" dev "+c.Dev)
+	err := m.host.AddAddr(c.Dev, c.Prefix)
+	if c.Replace && errors.Is(err, host.ErrExists) {
+		return nil
+	}
+	return about(err, c.Prefix.String()+" dev "+c.Dev)
 }
 
 var routeTypes = map[setup.RouteType]host.RouteType{

@@ -40,8 +40,9 @@ type LinkSet struct {
 
 // AddrAdd is `ip addr add ADDR/LEN dev IF`.
 type AddrAdd struct {
-	Dev    string
-	Prefix netip.Prefix // with its host part
+	Dev     string
+	Prefix  netip.Prefix // with its host part
+	Replace bool         // `ip addr replace`
 }
 
 // RouteType is the type of a route, named as ip names it.
@@ -63,6 +64,8 @@ type RouteAdd struct {
 	Via    netip.Addr   // the zero Addr: none
 	Dev    string       // "": none given
 	Table  uint32       // 0: none given, so main
+
+	Replace bool // `ip route replace`
 }
 
 // RuleAdd is `ip rule add …`.
@@ -78,6 +81,8 @@ type NeighAdd struct {
 	Dev  string
 	Addr netip.Addr
 	MAC  [6]byte
+
+	Replace bool // `ip neigh replace`
 }
 
 // MarkAdd is `iptables -t mangle -A PREROUTING … -j MARK --set-mark N`.

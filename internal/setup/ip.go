@@ -23,13 +23,19 @@ func ip(w *words) Command {
 	}
 	switch object {
 	case "address":
-		return address(w, v6)
+		c := address(w, v6)
+		c.Replace = verb == "replace"
+		return c
 	case "route":
-		return route(w, v6)
+		c := route(w, v6)
+		c.Replace = verb == "replace"
+		return c
 	case "rule":
-		return ruleAdd(w, v6)
+		return ruleAdd(w, v6 != nil && *v6)
 	case "neighbor", "neighbour":
-		return neigh(w, v6)
+		c := neigh(w, v6)
+		c.Replace = verb == "replace"
+		return c
 	}
 	return nil
 }
@@ -88,7 +94,7 @@ func link(w *words) Command {
 	return c
 }
 
-func address(w *words, v6 *bool) Command {
+func address(w *words, v6 *bool) AddrAdd {
 	w.skip("local")
 	c := AddrAdd{Prefix: w.prefix(v6)}
 	for w.more() {
@@ -112,14 +118,14 @@ func address(w *words, v6 *bool) Command {
 	return c
 }
 
-func route(w *words, v6 *bool) Command {
+func route(w *words, v6 *bool) RouteAdd {
 	c := RouteAdd{Type: Unicast}
 	switch t := RouteType(w.peek()); t {
 	case Unicast, Local, Unreachable, Blackhole, Prohibit:
 		c.Type = t
 		w.next()
 	}
-	isDefault := w.peek() == "default" || w.peek() == "any"
+	isDefault := w.peek() == "default"
 	if isDefault {
 		w.next()
 	} else {
@@ -178,8 +184,8 @@ func table(w *words) uint32 {
 	return n
 }
 
-func ruleAdd(w *words, v6 *bool) Command {
-	var c RuleAdd
+func ruleAdd(w *words, v6 bool) RuleAdd {
+	c := RuleAdd{IPv6: v6}
 	for w.more() {
 		switch w.next() {
 		case "from":
@@ -187,9 +193,7 @@ func ruleAdd(w *words, v6 *bool) Command {
 				w.next()
 				break
 			}
-			c.From = w.prefix(v6)
-			six := !c.From.Addr().Is4()
-			v6 = &six
+			c.From = w.prefix(&v6)
 		case "fwmark":
 			c.FwMark = uint32(w.uint(32))
 		case "lookup", "table":
@@ -201,11 +205,10 @@ func ruleAdd(w *words, v6 *bool) Command {
 	if c.Table == 0 {
 		w.fail(ErrNeed, "lookup")
 	}
-	c.IPv6 = v6 != nil && *v6
 	return c
 }
 
-func neigh(w *words, v6 *bool) Command {
+func neigh(w *words, v6 *bool) NeighAdd {
 	var c NeighAdd
 	w.skip("to")
 	c.Addr = w.addr(v6)
