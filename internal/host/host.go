@@ -270,4 +270,7 @@ func (h *Host) drop(p *packet.Packet, why packet.Reason, in string) {
 	}
 }
 
-var _ xmit.Stack = (*Host)(nil)
+var (
+	_ xmit.Stack = (*Host)(nil)
+	_ xmit.Clock = (*Host)(nil)
+)

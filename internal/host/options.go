@@ -167,12 +167,12 @@ func (h *Host) compileTimestamp(p *packet.Packet, d *iface, o *options, b []byte
 	}
 	switch flag {
 	case tsOnly:
-		binary.BigEndian.PutUint32(b[ptr-1:], h.timestamp())
+		binary.BigEndian.PutUint32(b[ptr-1:], h.Timestamp())
 		b[2] += 4
 	case tsAndAddr:
 		here := h.specificDestination(p, d)
 		copy(b[ptr-1:], here[:4])
-		binary.BigEndian.PutUint32(b[ptr+3:], h.timestamp())
+		binary.BigEndian.PutUint32(b[ptr+3:], h.Timestamp())
 		b[2] += 8
 	case tsPrespec:
 		var a packet.Addr
@@ -180,7 +180,7 @@ func (h *Host) compileTimestamp(p *packet.Packet, d *iface, o *options, b []byte
 		if h.AddrType(packet.IPv4, a) == xmit.AddrUnicast {
 			return 0
 		}
-		binary.BigEndian.PutUint32(b[ptr+3:], h.timestamp())
+		binary.BigEndian.PutUint32(b[ptr+3:], h.Timestamp())
 		b[2] += 8
 	default:
 		return 0
@@ -203,10 +203,11 @@ func (o *options) compileCIPSO(n, at int) int {
 	return at + 2
 }
 
-// timestamp is the time in milliseconds since midnight UT.
+// Timestamp is xmit.Clock's: the time in milliseconds since midnight UT, of a
+// clock whose zero was at midnight.
 //
 // Kernel: net/ipv4/af_inet.c, inet_current_timestamp (6.1).
-func (h *Host) timestamp() uint32 {
+func (h *Host) Timestamp() uint32 {
 	return uint32(h.now % (24 * time.Hour) / time.Millisecond)
 }
 

@@ -1,0 +1,19 @@
+ip link set eth0 address 02:00:00:00:00:01
+ip link set eth1 address 02:00:00:00:01:01
+ip -6 addr add 2001:db8:a::1/64 dev eth0 nodad
+ip -6 addr add 2001:db8:1::1/64 dev eth1 nodad
+ip link set eth0 up
+ip link set eth1 mtu 1400
+ip link set eth1 up
+ip -6 route add default via 2001:db8:a::fe dev eth0
+ip -6 neigh add 2001:db8:a::fe lladdr 02:00:00:00:00:fe dev eth0
+ip -6 neigh add 2001:db8:1::b lladdr 02:00:00:00:01:0b dev eth1
+ip -6 neigh add 2001:db8:1::c lladdr 02:00:00:00:01:0c dev eth1
+sysctl -w net.ipv6.conf.all.forwarding=1
+ip link add ipvs0 type dummy
+ip link set ipvs0 up
+ip -6 addr add 2001:db8:f::10/128 dev ipvs0 nodad
+ip route add unreachable 2001:db8:dead::/48
+ip route add blackhole 2001:db8:deae::/48
+ip route add prohibit 2001:db8:deaf::/48
+ipvsadm -A -t [2001:db8:f::10]:80 -s rr
