@@ -86,7 +86,7 @@ func (a *replayArgs) compare(c *replay.Case, config replay.Config, stdout io.Wri
 	} else if same(out, c.Dir) {
 		return fmt.Errorf("%s: is the case itself", out)
 	}
-	r, err := write(config, out, nil)
+	r, err := write(config, out)
 	if err != nil {
 		return err
 	}
@@ -147,13 +147,12 @@ func (a *replayArgs) capture(name string, stdout io.Writer) (err error) {
 // replay replays, and prints a summary: with the listings, unless they are
 // written to a folder.
 func (a *replayArgs) replay(c replay.Config, stdout io.Writer) error {
-	printer := replay.Printer{W: stdout}
 	var r *replay.Report
 	var err error
 	if a.out != "" {
-		r, err = write(c, a.out, printer)
+		r, err = write(c, a.out)
 	} else {
-		r, err = replay.Run(c, printer)
+		r, err = replay.Run(c, replay.Printer{W: stdout})
 	}
 	if err != nil {
 		return err
@@ -162,16 +161,12 @@ func (a *replayArgs) replay(c replay.Config, stdout io.Writer) error {
 }
 
 // write replays into a folder.
-func write(c replay.Config, dir string, also replay.Observer) (*replay.Report, error) {
+func write(c replay.Config, dir string) (*replay.Report, error) {
 	o, err := replay.NewOutDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	var all replay.Observer = o
-	if also != nil {
-		all = replay.Observers{o, also}
-	}
-	r, err := replay.Run(c, all)
+	r, err := replay.Run(c, o)
 	if closed := o.Close(); err == nil {
 		err = closed
 	}

@@ -3,7 +3,6 @@ package replay
 import (
 	"bytes"
 	"encoding/binary"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,7 +102,7 @@ func FuzzRun(f *testing.F) {
 		}
 		c := captureOf([]CaptureIf{{"eth0", LinkEthernet}, {"eth1", LinkEthernet}, {"local", LinkRaw}}, frames...)
 		o := &output{t: t}
-		if _, err := Run(Config{Setup: lines, Capture: c, End: now * time.Millisecond}, Observers{o, Printer{io.Discard}}); err != nil {
+		if _, err := Run(Config{Setup: lines, Capture: c, End: now * time.Millisecond}, o); err != nil {
 			t.Fatal(err)
 		}
 	})

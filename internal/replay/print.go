@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,46 +11,7 @@ import (
 	"goipvs/internal/setup"
 )
 
-// Observers is an Observer that passes on to several.
-type Observers []Observer
-
-// Interface implements Observer.
-func (all Observers) Interface(index int, i CaptureIf) {
-	for _, o := range all {
-		o.Interface(index, i)
-	}
-}
-
-// Input implements Observer.
-func (all Observers) Input(f *Frame, iface int) {
-	for _, o := range all {
-		o.Input(f, iface)
-	}
-}
-
-// Output implements Observer.
-func (all Observers) Output(iface int, at time.Duration, frame []byte) {
-	for _, o := range all {
-		o.Output(iface, at, frame)
-	}
-}
-
-// Command implements Observer.
-func (all Observers) Command(l setup.Line, err error) {
-	for _, o := range all {
-		o.Command(l, err)
-	}
-}
-
-// Listing implements Observer.
-func (all Observers) Listing(l Listing) {
-	for _, o := range all {
-		o.Listing(l)
-	}
-}
-
-// Printer is an Observer that prints listings as they are taken, and commands
-// that failed.
+// Printer is an Observer that prints listings as they are taken.
 type Printer struct{ W io.Writer }
 
 // Interface implements Observer.
@@ -64,15 +24,7 @@ func (p Printer) Input(*Frame, int) {}
 func (p Printer) Output(int, time.Duration, []byte) {}
 
 // Command implements Observer.
-func (p Printer) Command(l setup.Line, err error) {
-	if err == nil {
-		return
-	}
-	if e, ok := errors.AsType[*setup.Error](err); ok {
-		err = e.Err
-	}
-	fmt.Fprintf(p.W, "# at %.6f %s\n%v\n\n", l.At.Seconds(), l.Text, err)
-}
+func (p Printer) Command(setup.Line, error) {}
 
 // Listing implements Observer.
 func (p Printer) Listing(l Listing) {
@@ -108,6 +60,9 @@ func (r *Report) Print(w io.Writer) error {
 	}
 	for _, why := range slices.Sorted(maps.Keys(r.Refused)) {
 		fmt.Fprintf(w, "%s not sent: %s\n", frames(r.Refused[why]), why)
+	}
+	for _, err := range r.Failed {
+		fmt.Fprintf(w, "%v\n", err)
 	}
 	return nil
 }
