@@ -11,7 +11,7 @@ ERRCHECK    = github.com/kisielk/errcheck@v1.30.0
 INEFFASSIGN = github.com/gordonklaus/ineffassign@v0.2.0
 MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 
-.PHONY: build run test lint race bench fuzz oracle clean
+.PHONY: build run test lint race bench fuzz oracle oracle-fuzz clean
 
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/goipvs ./cmd/goipvs
@@ -48,6 +48,10 @@ fuzz: ## every fuzz target, FUZZTIME each, one after the other
 
 oracle: ## record the cases anew from a real kernel and compare: make oracle ORACLE=dir [CASES="nat-* dr-*"]
 	@GO="$(GO)" ORACLE="$(ORACLE)" CASES="$(CASES)" ./.ci/oracle
+
+oracle-fuzz: ## random directors and traffic, engine against real kernel: [SEED=1] [SEEDS=n] [TIME=10m] [ORACLE=dir] [FEATURES=v4,nat,...]
+	$(GO) run ./internal/fuzzer/cmd/oraclefuzz -oracle "$(or $(ORACLE),../shared/oracle)" -seed $(or $(SEED),1) -seeds $(or $(SEEDS),0) \
+		-time $(or $(TIME),10m) -features "$(FEATURES)" -state "$(or $(STATE),out/oracle-fuzz.state)"
 
 clean:
 	rm -rf bin out

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
+	"strings"
 	"time"
 
 	"goipvs/internal/replay"
@@ -25,118 +27,207 @@ type Campaign struct {
 	Shrink   bool
 	State    *State // nil: nothing is remembered
 	Log      io.Writer
+
+	tally Tally
+	next  uint64
+	again []*trial
 }
 
 // Tally is what a campaign came to.
 type Tally struct {
-	Seeds, Frames, Differ, Refused int
-	Classes                        map[string]int // first differences, by class
+	Seeds, Frames int
+	Differ        int            // that differ twice in a row
+	Refused       int            // that the engine or the kernel didn't take
+	Unclear       int            // that differed once but not again, or whose recordings came too late
+	Classes       map[string]int // first differences, by class
 }
 
 // String returns the tally as a few lines.
 func (t *Tally) String() string {
-	s := fmt.Sprintf("%d seeds, %d frames, %d differ, %d refused\n", t.Seeds, t.Frames, t.Differ, t.Refused)
-	var names []string
-	for n := range t.Classes {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	for _, n := range names {
+	s := fmt.Sprintf("%d seeds, %d frames: %d differ, %d refused, %d unclear\n", t.Seeds, t.Frames, t.Differ, t.Refused, t.Unclear)
+	for _, n := range slices.Sorted(maps.Keys(t.Classes)) {
 		s += fmt.Sprintf("%5d  %s\n", t.Classes[n], n)
 	}
 	return s
 }
 
-// Run puts seed after seed to the engine and to the kernel, until there are no
-// more, the time is over or ctx is done.
-func (g *Campaign) Run(ctx context.Context) (*Tally, error) {
-	t := &Tally{Classes: map[string]int{}}
-	start := time.Now()
-	for seed, left := g.Seed, g.Seeds; g.Seeds == 0 || left > 0; {
-		if ctx.Err() != nil || g.Time > 0 && time.Since(start) > g.Time {
-			break
-		}
-		var batch []*Case
-		seeds := map[string]uint64{}
-		for ; len(batch) < g.Batch && (g.Seeds == 0 || left > 0); seed, left = seed+1, left-1 {
-			if g.State != nil && g.State.Done(seed, g.Features, g.Frames) {
-				continue
-			}
-			c, err := Generate(seed, g.Features, g.Frames)
-			if err != nil {
-				g.outcome(t, seed, "refused: "+err.Error())
-				t.Refused++
-				continue
-			}
-			seeds[c.Name] = seed
-			batch = append(batch, c)
-		}
-		if len(batch) == 0 {
-			continue
-		}
-		dirs, log, err := g.Oracle.Record(ctx, batch)
-		if err != nil {
-			return t, err
-		}
-		var differ []string
-		for _, c := range batch {
-			dir, ok := dirs[c.Name]
-			if !ok {
-				t.Refused++
-				g.outcome(t, seeds[c.Name], "refused by the kernel")
-				fmt.Fprintln(g.Log, log)
-				continue
-			}
-			t.Frames += len(c.Frames)
-			diffs, err := Check(dir)
-			if err != nil {
-				return t, err
-			}
-			if len(diffs) == 0 {
-				g.outcome(t, seeds[c.Name], "same")
-				continue
-			}
-			t.Differ++
-			t.Classes[class(diffs[0])]++
-			kept, err := g.keep(dir, c.Name)
-			if err != nil {
-				return t, err
-			}
-			differ = append(differ, kept)
-			g.outcome(t, seeds[c.Name], "differs: "+diffs[0])
-		}
-		for _, dir := range differ {
-			if !g.Shrink || ctx.Err() != nil {
-				break
-			}
-			if err := g.Oracle.ShrinkInPlace(ctx, dir); err != nil {
-				return t, err
-			}
-			fmt.Fprintf(g.Log, "%s is small now\n", dir)
-		}
-	}
-	return t, nil
+// trial is a seed's case under way.
+type trial struct {
+	*Case
+	seed  uint64
+	tries int
+	diff  string // the difference that the kernel is asked about once more
 }
 
-func (g *Campaign) outcome(t *Tally, seed uint64, text string) {
-	t.Seeds++
+// mostTries is how often a case is put to the kernel until its outcome counts
+// for nothing.
+const mostTries = 3
+
+// Run puts seed after seed to the engine and to the kernel, until there are no
+// more, the time is over or ctx is done. What differs is asked twice: a busy
+// machine makes differences of its own.
+func (g *Campaign) Run(ctx context.Context) (*Tally, error) {
+	g.tally, g.next, g.again = Tally{Classes: map[string]int{}}, g.Seed, nil
+	start := time.Now()
+	for ctx.Err() == nil && (g.Time == 0 || time.Since(start) < g.Time) {
+		batch, err := g.batch()
+		if err != nil {
+			return &g.tally, err
+		}
+		if len(batch) == 0 {
+			break
+		}
+		if err := g.record(ctx, batch); err != nil {
+			return &g.tally, err
+		}
+	}
+	return &g.tally, nil
+}
+
+// batch returns what goes into the next boot: what is to be tried again, and new
+// seeds.
+func (g *Campaign) batch() ([]*trial, error) {
+	batch := g.again
+	g.again = nil
+	for ; len(batch) < g.Batch && (g.Seeds == 0 || g.next < g.Seed+uint64(g.Seeds)); g.next++ {
+		if g.State != nil && g.State.Done(g.next, g.Features, g.Frames) {
+			continue
+		}
+		c, err := Generate(g.next, g.Features, g.Frames)
+		if err != nil {
+			g.tally.Refused++
+			if err := g.outcome(g.next, "refused: "+err.Error()); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		batch = append(batch, &trial{Case: c, seed: g.next})
+	}
+	return batch, nil
+}
+
+// record puts a batch to the kernel and judges what it says.
+func (g *Campaign) record(ctx context.Context, batch []*trial) error {
+	cases := make([]*Case, len(batch))
+	for i, t := range batch {
+		cases[i] = t.Case
+	}
+	dirs, log, err := g.Oracle.Record(ctx, cases)
+	if err != nil {
+		return err
+	}
+	var differ []string
+	for _, t := range batch {
+		dir, ok := dirs[t.Name]
+		if !ok {
+			g.tally.Refused++
+			fmt.Fprintln(g.Log, about(log, t.Name))
+			if err := g.outcome(t.seed, "refused by the kernel"); err != nil {
+				return err
+			}
+			continue
+		}
+		kept, err := g.judge(t, dir)
+		if err != nil {
+			return err
+		}
+		if kept != "" {
+			differ = append(differ, kept)
+		}
+	}
+	for _, dir := range differ {
+		if !g.Shrink || ctx.Err() != nil {
+			break
+		}
+		if err := g.Oracle.ShrinkInPlace(ctx, dir); err != nil {
+			return err
+		}
+		fmt.Fprintf(g.Log, "%s is small now\n", dir)
+	}
+	return nil
+}
+
+// judge compares a recording. It returns where it is kept, if it differs.
+func (g *Campaign) judge(t *trial, dir string) (kept string, err error) {
+	t.tries++
+	late, err := t.late(dir)
+	if err != nil {
+		return "", err
+	}
+	diffs := []string(nil)
+	if !late {
+		if diffs, err = Check(dir); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case late || len(diffs) > 0 && (t.diff == "" || class(t.diff) != class(diffs[0])):
+		if t.tries < mostTries {
+			t.diff = ""
+			if !late {
+				t.diff = diffs[0]
+			}
+			g.again = append(g.again, t)
+			return "", nil
+		}
+		g.tally.Unclear++
+		return "", g.outcome(t.seed, "unclear: "+t.diff)
+	case len(diffs) == 0 && t.diff != "":
+		g.tally.Frames += len(t.Frames)
+		g.tally.Unclear++
+		return "", g.outcome(t.seed, "same, at another try: "+t.diff)
+	case len(diffs) == 0:
+		g.tally.Frames += len(t.Frames)
+		return "", g.outcome(t.seed, "same")
+	}
+	g.tally.Frames += len(t.Frames)
+	g.tally.Differ++
+	g.tally.Classes[class(diffs[0])]++
+	kept = filepath.Join(g.Found, t.Name)
+	if err := replace(dir, kept); err != nil {
+		return "", err
+	}
+	return kept, g.outcome(t.seed, "differs: "+diffs[0])
+}
+
+// latest is how late a frame may come in the VM: beyond, timers have expired
+// that shouldn't have.
+const latest = 1100 * time.Millisecond
+
+// late reports whether the recording of a case was taken by a machine too busy to
+// keep its times.
+func (c *Case) late(dir string) (bool, error) {
+	recorded, err := Load(dir)
+	if err != nil {
+		return false, err
+	}
+	for i := range min(len(c.Frames), len(recorded.Frames)) {
+		if recorded.Frames[i].At-c.Frames[i].At > latest {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (g *Campaign) outcome(seed uint64, text string) error {
+	g.tally.Seeds++
 	if text != "same" {
 		fmt.Fprintf(g.Log, "seed %d %s\n", seed, text)
 	}
-	if g.State != nil {
-		if len(text) > 100 {
-			text = text[:100]
-		}
-		if err := g.State.Note(seed, g.Features, g.Frames, fmt.Sprintf("%q", text)); err != nil {
-			fmt.Fprintln(g.Log, err)
-		}
+	if g.State == nil {
+		return nil
 	}
+	head, _, _ := strings.Cut(text, "\n")
+	return g.State.Note(seed, g.Features, g.Frames, fmt.Sprintf("%q", head))
 }
 
-// keep copies a recording to where what was found is kept.
-func (g *Campaign) keep(dir, name string) (string, error) {
-	to := filepath.Join(g.Found, name)
-	return to, replace(dir, to)
+// about returns what a log of the oracle says of a case.
+func about(log, name string) string {
+	if _, text, ok := strings.Cut(log, "--- corpus/"+name+"\n"); ok {
+		text, _, _ = strings.Cut(text, "FAIL ")
+		return text
+	}
+	return log
 }
 
 // replace makes a folder a copy of another one that has a case; the case's name

@@ -19,7 +19,6 @@ var editTable = []choice[func(*director) string]{
 	{2, (*director).removeService, Edits},
 	{3, (*director).restoreService, Edits},
 	{1, func(*director) string { return "ipvsadm -C" }, Edits},
-	{1, (*director).zero, Edits},
 	{2, (*director).setTimeouts, Edits},
 	{3, (*director).editSetting, Edits | Settings},
 	{4, func(*director) string { return "ipvsadm -Lnc" }, Listings},
@@ -136,13 +135,6 @@ func (d *director) restoreService() string {
 		return ""
 	}
 	return "ipvsadm -A " + s.options()
-}
-
-func (d *director) zero() string {
-	if d.in(50) {
-		return "ipvsadm -Z"
-	}
-	return "ipvsadm -Z " + pick(d.dice, d.services).id()
 }
 
 func (d *director) setTimeouts() string {

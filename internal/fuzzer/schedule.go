@@ -10,7 +10,7 @@ import (
 // at a time and waits for what comes of it; a command starts a program.
 const (
 	frameGap   = 26 * time.Millisecond
-	commandGap = 350 * time.Millisecond
+	commandGap = 450 * time.Millisecond
 )
 
 // Traffic comes in bursts so that timers expire in the pauses between them: the
@@ -19,7 +19,7 @@ const (
 // or more than 60 s: with this period none ends within a burst.
 const (
 	burstPeriod = 6 * time.Second
-	burstLength = 1300 * time.Millisecond
+	burstLength = 1400 * time.Millisecond
 	bursts      = 4
 	// Without bursts a case ends before any timer of its packets does: the
 	// shortest is that of a closed TCP connection, 10 s.

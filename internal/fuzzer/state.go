@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -16,9 +17,13 @@ type State struct {
 	done map[string]bool
 }
 
-// OpenState reads the file, or starts it.
+// OpenState reads the file, or starts it. Whoever changed the engine and wants
+// all seeds anew removes it.
 func OpenState(name string) (*State, error) {
 	s := &State{done: map[string]bool{}}
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		return nil, err
+	}
 	b, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

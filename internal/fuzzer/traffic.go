@@ -159,7 +159,7 @@ func (t *traffic) someClient(f family) (a netip.Addr, port uint16, iface string)
 	port = uint16(10000 + t.IntN(40))
 	switch {
 	case t.feat.has(LocalClients) && t.in(8):
-		return pick(t.dice, []netip.Addr{ownOutside[f], ownInside[f], virtual(f, 0)}), port, local
+		return pick(t.dice, []netip.Addr{ownOutside[f], ownInside[f]}), port, local
 	case t.feat.has(Strays) && t.in(4):
 		return realServer(f, t.between(1, servers)), port, t.serverIf()
 	case t.in(4):
