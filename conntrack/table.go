@@ -148,7 +148,9 @@ type Shard struct {
 	wheel wheel
 	ext   []Ext // side table; [0] unused
 	free  uint32
-	_     [64]byte // keeps the locks of two shards off one cache line
+
+	spared [9]uint32 // by littleUsed since the last one dropped, by number of requests
+	_      [64]byte  // keeps the locks of two shards off one cache line
 }
 
 func (s *Shard) init(t *Table, no int, now time.Duration) {

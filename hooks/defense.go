@@ -1,5 +1,10 @@
 package hooks
 
+import (
+	"goipvs/conntrack"
+	"goipvs/sched"
+)
+
 // updateDefense brings the defences in line with their modes: 0 off, 3 on, 1 and
 // 2 on where memory is short.
 //
@@ -19,4 +24,17 @@ func (d *Director) updateDefense() {
 		s.dropRate = s.AMDropRate
 	}
 	d.machines.SecureTCP = s.SecureTCP == 3
+}
+
+// dropEntries ends connections at random while drop_entry is on.
+//
+// Kernel: ip_vs_ctl.c, defense_work_handler (6.1).
+func (d *Director) dropEntries() {
+	if d.set.DropEntry != 3 {
+		return
+	}
+	d.conns.RandomDrop(d.random, func(c *conntrack.Conn) bool {
+		dest := d.table.Dest(c.DestID)
+		return dest != nil && dest.Service().Flags&sched.OnePacket != 0
+	})
 }

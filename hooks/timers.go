@@ -57,6 +57,7 @@ func (d *Director) Advance(now time.Duration) {
 			d.conns.LockAll()
 			d.updateDefense()
 			d.conns.UnlockAll()
+			d.dropEntries()
 		}
 	}
 	d.moveTo(now)
