@@ -22,7 +22,7 @@ func (e *Engine) delDaemon(_ *request, a attrs) error {
 	if err != nil || !d.has(DaemonAttrState) {
 		return syscall.EINVAL
 	}
-	if s := d.u32(DaemonAttrState); s != stateMain && s != stateSpare {
+	if s := d.u32(DaemonAttrState); s != stateMaster && s != stateBackup {
 		return syscall.EINVAL
 	}
 	return syscall.ESRCH

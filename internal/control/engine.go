@@ -41,6 +41,9 @@ type request struct {
 	err  error // the first of send
 }
 
+// wanted reports whether r is a request at all, which isn't just acknowledged.
+func (r *request) wanted() bool { return r.flags&flagRequest != 0 && r.typ >= nlmsgMinType }
+
 // body returns the attributes' octets.
 func (r *request) body() []byte { return r.msg[nlHeader+genlHeader:] }
 
@@ -70,15 +73,13 @@ func (e *Engine) Handle(req []byte, from Caller, send func(datagram []byte) erro
 		if from.PortID != 0 {
 			r.portID = from.PortID
 		}
-		var errno syscall.Errno
+		var err error
 		dumped := false
-		if h.flags&flagRequest != 0 && h.typ >= nlmsgMinType {
-			var err error
+		if r.wanted() {
 			dumped, err = e.message(r, from)
-			errno = errnoOf(err)
 		}
-		if errno != 0 || h.flags&flagAck != 0 && !dumped {
-			r.put(acknowledge(r, errno, from.CapAck))
+		if err != nil || h.flags&flagAck != 0 && !dumped {
+			r.put(acknowledge(r, errnoOf(err), from.CapAck))
 		}
 		if r.err != nil {
 			return r.err
@@ -106,38 +107,17 @@ func acknowledge(r *request, errno syscall.Errno, capAck bool) []byte {
 
 // message handles one request. It reports whether it was answered by a dump,
 // which needs no acknowledgement.
-//
-// Kernel: genetlink.c, genl_family_rcv_msg (6.1).
 func (e *Engine) message(r *request, from Caller) (dumped bool, err error) {
-	if r.typ != FamilyID && r.typ != ctrlID {
-		return false, syscall.ENOENT
+	if err := r.admit(from); err != nil {
+		return false, err
 	}
-	if len(r.msg) < nlHeader+genlHeader {
-		return false, syscall.EINVAL
-	}
-	r.cmd = r.msg[nlHeader]
 	if r.typ == ctrlID {
 		return control(r)
 	}
-	if r.cmd > CmdFlush {
-		if err := strict(r); err != nil {
-			return false, err
-		}
-	}
-	op, ok := ops[r.cmd]
-	switch {
-	case !ok:
-		return false, syscall.EOPNOTSUPP
-	case from.Unprivileged:
-		return false, syscall.EPERM
-	case r.flags&flagDump == flagDump:
-		if op.dump == nil {
-			return false, syscall.EOPNOTSUPP
-		}
+	op := ops[r.cmd]
+	if r.dump() {
 		err := op.dump(e, r)
 		return err == nil, err
-	case op.do == nil:
-		return false, syscall.EOPNOTSUPP
 	}
 	a, err := op.policy.parse(r.body())
 	if err != nil {
@@ -146,10 +126,52 @@ func (e *Engine) message(r *request, from Caller) (dumped bool, err error) {
 	return false, op.do(e, r, a)
 }
 
+// dump reports whether r asks for a dump.
+func (r *request) dump() bool { return r.flags&flagDump == flagDump }
+
+// admit makes the checks of a request that need no look at its attributes, and
+// finds its command.
+//
+// Kernel: genetlink.c, genl_rcv_msg, genl_family_rcv_msg (6.1).
+func (r *request) admit(from Caller) error {
+	if r.typ != FamilyID && r.typ != ctrlID {
+		return syscall.ENOENT
+	}
+	if len(r.msg) < nlHeader+genlHeader {
+		return syscall.EINVAL
+	}
+	r.cmd = r.msg[nlHeader]
+	known := uint8(CmdFlush)
+	if r.typ == ctrlID {
+		known = ctrlGetPolicy
+	}
+	if r.cmd > known {
+		if err := r.strict(); err != nil {
+			return err
+		}
+	}
+	if r.typ == ctrlID {
+		if r.cmd != ctrlGetFamily {
+			return syscall.EOPNOTSUPP
+		}
+		return nil
+	}
+	op, ok := ops[r.cmd]
+	switch {
+	case !ok:
+		return syscall.EOPNOTSUPP
+	case from.Unprivileged:
+		return syscall.EPERM
+	case r.dump() && op.dump == nil, !r.dump() && op.do == nil:
+		return syscall.EOPNOTSUPP
+	}
+	return nil
+}
+
 // strict makes the checks of a message's head that newer commands get.
 //
 // Kernel: genetlink.c, genl_header_check (6.1).
-func strict(r *request) error {
+func (r *request) strict() error {
 	flags := r.flags
 	if flags&flagDump == flagDump {
 		flags &^= flagDump

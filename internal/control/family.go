@@ -10,15 +10,7 @@ import (
 //
 // Kernel: genetlink.c, ctrl_getfamily, ctrl_dumpfamily (6.1).
 func control(r *request) (dumped bool, err error) {
-	if r.cmd > ctrlGetPolicy {
-		if err := strict(r); err != nil {
-			return false, err
-		}
-	}
-	if r.cmd != ctrlGetFamily {
-		return false, syscall.EOPNOTSUPP
-	}
-	if r.flags&flagDump == flagDump {
+	if r.dump() {
 		r.put(family(r, flagMulti))
 		r.done()
 		return true, nil

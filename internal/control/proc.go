@@ -30,7 +30,7 @@ func (e *Engine) proc(name string) ([]byte, error) {
 	case ProcServices:
 		return e.procServices(), nil
 	case ProcApps:
-		return []byte("prot port    usecnt name\n"), nil
+		return []byte(procApps), nil
 	case ProcStats:
 		return e.procStats(), nil
 	case ProcStatsPerCPU:
@@ -103,6 +103,15 @@ func hexAddrPort(f packet.Family, a packet.Addr, port uint16) string {
 	}
 	return string(hexNumber(append(b, ':'), uint32(port), 4))
 }
+
+// procApps lists the helpers for protocols: that for FTP.
+//
+// Differs: usecnt isn't counted.
+//
+// Kernel: ip_vs_app.c, ip_vs_app_seq_show (6.1).
+const procApps = "" +
+	"prot port    usecnt name\n" +
+	"TCP  21      0      ftp              \n"
 
 const statsHead = "" +
 	"   Total Incoming Outgoing         Incoming         Outgoing\n" +

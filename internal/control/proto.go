@@ -147,12 +147,12 @@ const Version = 0x010201
 
 // Address families and flags as the kernel's interface numbers them.
 const (
-	afINET     = 2
-	afINET6    = 10
-	svcHashed  = 0x0002 // of a service: it is in the table
-	fwdMask    = 0x0007 // of a server's connection flags: the forwarding method
-	stateMain  = 1      // of the sync daemon: master,
-	stateSpare = 2      // backup
+	afINET      = 2
+	afINET6     = 10
+	svcHashed   = 0x0002 // of a service: it is in the table
+	fwdMask     = 0x0007 // of a server's connection flags: the forwarding method
+	stateMaster = 1      // of a sync daemon
+	stateBackup = 2
 )
 
 // The constants of netlink and generic netlink. They are the same on every

@@ -65,7 +65,7 @@ func (e *Engine) set(r *request, a attrs) error {
 	return e.b.Zero(svc.ServiceKey)
 }
 
-// family maps the kernel's number of an address family.
+// parseFamily maps the kernel's number of an address family.
 //
 // Kernel: ip_vs_ctl.c, ip_vs_is_af_valid (6.1).
 func parseFamily(af uint16) (packet.Family, error) {

@@ -20,8 +20,8 @@ func fail(format string, args ...any) error {
 	return &exit{exitUsage, fmt.Sprintf(format, args...) + "\n"}
 }
 
-// The exit codes of ipvsadm: what the engine refused, or popt, is -1 in the eight bits of
-// an exit code.
+// The exit codes of ipvsadm. What the engine or popt refuse is -1, in eight
+// bits.
 const (
 	exitList    = 1
 	exitUsage   = 2

@@ -43,8 +43,8 @@ func (r *run) restore() error {
 
 // restoreLine reads the words of the next line, without those that are
 // "ipvsadm"; ok is false at the end of the input. There are no quotes and no
-// remarks. As in the real one, a last line without a newline is lost if more than one
-// blank ends it.
+// remarks. As in the real one, a last line without a newline is lost if more
+// than one blank ends it.
 func restoreLine(in *bufio.Reader) (words []string, ok bool) {
 	var w strings.Builder
 	inWord, any := false, false

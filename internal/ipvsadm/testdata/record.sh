@@ -21,7 +21,7 @@ cd "$(dirname "$0")" || exit 1
 export LC_ALL=C
 [ $# != 0 ] || set -- cases/*.txt
 modprobe ip_vs
-for m in rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh pe_sip; do modprobe ip_vs_$m; done
+for m in rr wrr lc wlc lblc lblcr dh sh sed nq fo ovf mh pe_sip ftp; do modprobe ip_vs_$m; done
 mount --bind hosts /etc/hosts
 mount --bind services /etc/services
 tmp=$(mktemp -d)

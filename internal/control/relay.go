@@ -1,0 +1,65 @@
+package control
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Relay answers a datagram of requests as Engine.Handle does, by way of a
+// connection to an engine: for whoever stands between a program that believes it
+// speaks to the kernel and the daemon. Besides those of send it returns the
+// connection's errors.
+func Relay(c Conn, req []byte, from Caller, send func(datagram []byte) error) error {
+	for h, msg := range messages(req) {
+		r := &request{header: h, msg: msg, send: send}
+		if from.PortID != 0 {
+			r.portID = from.PortID
+		}
+		err := error(nil)
+		if r.wanted() {
+			err = r.admit(from)
+		}
+		switch {
+		case err != nil || !r.wanted():
+			if err != nil || h.flags&flagAck != 0 {
+				r.put(acknowledge(r, errnoOf(err), from.CapAck))
+			}
+		default:
+			if err := relay(c, r, from); err != nil {
+				return err
+			}
+		}
+		if r.err != nil {
+			return r.err
+		}
+	}
+	return nil
+}
+
+// relay has one request answered. It is sent so that the answers are addressed
+// rightly and have an end; the acknowledgement is then given as it was asked
+// for.
+func relay(c Conn, r *request, from Caller) error {
+	msg := bytes.Clone(r.msg)
+	if !r.dump() {
+		ne.PutUint16(msg[6:], r.flags|flagAck)
+	}
+	ne.PutUint32(msg[12:], r.portID)
+	return c.Request(msg, func(b []byte) error {
+		if len(b) < nlHeader {
+			return fmt.Errorf("%w: %d octets", ErrAnswer, len(b))
+		}
+		if h := parseHeader(b); h.typ != nlmsgError {
+			r.put(b)
+			return r.err
+		}
+		errno, err := result(b)
+		if err != nil {
+			return err
+		}
+		if errno != 0 || r.flags&flagAck != 0 {
+			r.put(acknowledge(r, errno, from.CapAck))
+		}
+		return r.err
+	})
+}
