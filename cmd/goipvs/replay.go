@@ -28,8 +28,9 @@ out.pcapng or listings, the output is compared with them, and the first
 differences are printed; the exit code is then 1.
 
 CAPTURE is any pcap or pcapng file of Ethernet, raw IP or Linux cooked frames.
-Interfaces are found by their names. The clock of the timeline
-(lines "at SECONDS COMMAND") starts with its first frame.
+Interfaces are found by their names; one that the capture doesn't name is --iface.
+The clock of the timeline (lines "at SECONDS COMMAND") starts with the first
+frame. Frames of which the capture has only the beginning are passed over.
 
 With -o, OUTDIR gets out.pcapng, list.txt, conns.txt, stats.txt and shows.txt.`,
 		Args: cobra.ExactArgs(1),
