@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,14 +103,22 @@ func TestDemoUnprivileged(t *testing.T) {
 // Ctrl-C ends everything.
 func TestDemoInterrupted(t *testing.T) {
 	needRoot(t)
-	for _, after := range []time.Duration{20, 100, 300, 1000} {
+	for _, after := range []time.Duration{0, 100, 300, 1000} {
 		t.Run((after * time.Millisecond).String(), func(t *testing.T) {
 			t.Parallel()
 			cmd, out := labCommand(t, "nat")
+			r, w, err := os.Pipe()
+			check(t, err)
+			defer r.Close()
+			cmd.Stdout = w
 			check(t, cmd.Start())
+			check(t, w.Close())
+			_, err = r.Read(make([]byte, 1)) // it has begun
+			check(t, err)
+			go func() { _, _ = io.Copy(io.Discard, r) }()
 			time.Sleep(after * time.Millisecond)
 			check(t, cmd.Process.Signal(syscall.SIGINT))
-			err := cmd.Wait()
+			err = cmd.Wait()
 			if e, ok := errors.AsType[*exec.ExitError](err); !ok || e.ExitCode() != 1 {
 				t.Errorf("ended with %v:\n%s", err, out)
 			}

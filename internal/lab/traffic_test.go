@@ -24,7 +24,10 @@ func eachWay(t *testing.T, f func(t *testing.T, l *Lab)) {
 	needRoot(t)
 	for _, s := range []Scenario{NAT, DR, Tunnel} {
 		for _, fam := range families {
-			t.Run(fmt.Sprint(s, " ", fam), func(t *testing.T) { f(t, startLab(t, s, fam)) })
+			t.Run(fmt.Sprint(s, " ", fam), func(t *testing.T) {
+				t.Parallel()
+				f(t, startLab(t, s, fam))
+			})
 		}
 	}
 }
@@ -204,6 +207,7 @@ func TestLocal(t *testing.T) {
 	needRoot(t)
 	for _, f := range families {
 		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
 			l := startLab(t, Local, f)
 			for _, node := range []*Node{l.Client(), l.Director()} {
 				from := &nextPort{node.Netns, 10000}
@@ -240,6 +244,7 @@ func TestNoServers(t *testing.T) {
 	needRoot(t)
 	for _, f := range families {
 		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
 			l := startLab(t, NAT, f)
 			empty := netip.AddrPortFrom(l.Plan.VIP, 9)
 			l.admin(t, fmt.Sprintf("-A -u %s -s rr", empty), fmt.Sprintf("-A -t %s -s rr", empty))
