@@ -81,10 +81,11 @@ func newICMPv4Error(s Stack, p *packet.Packet, typ, code uint8, info uint32, o r
 		src = rt.Src
 	}
 	head := packet.SizeIPv4 + options.n
-	n := min(len(b), min(rt.MTU, maxLen)-head-packet.SizeICMP)
-	if n <= packet.SizeIPv4 {
+	room := min(rt.MTU, maxLen) - head - packet.SizeICMP
+	if room <= packet.SizeIPv4 {
 		return nil
 	}
+	n := min(len(b), room)
 	e := make([]byte, packet.Headroom+head+packet.SizeICMP+n)
 	d := e[packet.Headroom:]
 	d[0], d[1] = 0x40|byte(head/4), tos
