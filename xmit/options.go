@@ -66,33 +66,45 @@ func optionsOf(p *packet.Packet, typ uint8, info uint32) received {
 	return readOptions(b[:max(n, packet.SizeIPv4)], limit)
 }
 
-// readOptions finds the options in an IPv4 header, up to one that is wrong or
-// that holds the octet limit of the header.
+// readOptions finds the options in an IPv4 header, up to one that is wrong, there
+// already, or that holds the octet limit of the header.
 func readOptions(head []byte, limit int) (o received) {
-	for at := packet.SizeIPv4; at < len(head) && head[at] != optEnd; {
+	for at := packet.SizeIPv4; at < min(len(head), limit) && head[at] != optEnd; {
 		if head[at] == optNop {
 			at++
 			continue
 		}
-		if at >= limit || len(head)-at < 2 || head[at+1] < 2 || int(head[at+1]) > len(head)-at {
+		if len(head)-at < 2 || head[at+1] < 2 || int(head[at+1]) > len(head)-at {
 			break
 		}
 		opt := head[at : at+int(head[at+1])]
-		switch at += len(opt); {
-		case opt[0] == optCIPSO:
-			o.cipso = opt // even a wrong one, which the kernel notes before it looks
-		case at > limit:
+		at += len(opt)
+		kind, pointer := o.slot(opt[0])
+		switch {
+		case kind == nil:
+			continue
+		case *kind != nil, pointer > 0 && (at > limit || len(opt) < 3 || int(opt[2]) < pointer):
 			return o
-		case len(opt) < 3:
-		case opt[0] == optRecordRoute && opt[2] >= 4:
-			o.recordRoute = opt
-		case opt[0] == optTimestamp && len(opt) > 3 && opt[2] >= 5:
-			o.timestamp = opt
-		case (opt[0] == optLooseRoute || opt[0] == optStrictRoute) && opt[2] >= 4:
-			o.sourceRoute = opt
 		}
+		*kind = opt // CIPSO even if it is wrong: the kernel notes it before it looks
 	}
 	return o
+}
+
+// slot returns where an option is kept, and the least its pointer can be; nil
+// for options that aren't echoed.
+func (o *received) slot(kind byte) (opt *[]byte, pointer int) {
+	switch kind {
+	case optRecordRoute:
+		return &o.recordRoute, 4
+	case optTimestamp:
+		return &o.timestamp, 5
+	case optLooseRoute, optStrictRoute:
+		return &o.sourceRoute, 4
+	case optCIPSO:
+		return &o.cipso, 0
+	}
+	return nil, 0
 }
 
 // echo are the options of an ICMP error. Places are offsets in the error's
