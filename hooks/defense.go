@@ -26,13 +26,8 @@ func (d *Director) updateDefense() {
 	d.machines.SecureTCP = s.SecureTCP == 3
 }
 
-// dropEntries ends connections at random while drop_entry is on.
-//
-// Kernel: ip_vs_ctl.c, defense_work_handler (6.1).
+// dropEntries ends connections at random, as drop_entry wants it.
 func (d *Director) dropEntries() {
-	if d.set.DropEntry != 3 {
-		return
-	}
 	d.conns.RandomDrop(d.random, func(c *conntrack.Conn) bool {
 		dest := d.table.Dest(c.DestID)
 		return dest != nil && dest.Service().Flags&sched.OnePacket != 0

@@ -46,21 +46,42 @@ func (d *Director) Advance(now time.Duration) {
 		}
 		if t.estimate == due {
 			t.estimate = due + estimatePeriod
-			if d.set.RunEstimation {
-				d.conns.LockAll()
-				d.table.Estimate()
-				d.conns.UnlockAll()
+			if !d.estimate() {
+				// Nothing moves before the next packet: idle days cost nothing.
+				t.estimate += (now - due) / estimatePeriod * estimatePeriod
 			}
 		}
 		if t.defense == due {
 			t.defense = due + defensePeriod
-			d.conns.LockAll()
-			d.updateDefense()
-			d.conns.UnlockAll()
-			d.dropEntries()
+			if !d.defend() {
+				t.defense += (now - due) / defensePeriod * defensePeriod
+			}
 		}
 	}
 	d.moveTo(now)
+}
+
+// estimate brings the shown figures up to date and reports whether it changed
+// any.
+func (d *Director) estimate() bool {
+	d.conns.LockAll()
+	defer d.conns.UnlockAll()
+	return d.set.RunEstimation && d.table.Estimate()
+}
+
+// defend does what the defences do each second and reports whether they do
+// anything.
+//
+// Kernel: ip_vs_ctl.c, defense_work_handler (6.1).
+func (d *Director) defend() bool {
+	d.conns.LockAll()
+	d.updateDefense()
+	on := d.set.DropEntry == 3
+	d.conns.UnlockAll()
+	if on {
+		d.dropEntries()
+	}
+	return on
 }
 
 func (d *Director) moveTo(now time.Duration) {

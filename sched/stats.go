@@ -77,12 +77,15 @@ func (s *Stats) Zero() {
 }
 
 // Estimate takes over what was counted and moves each rate a quarter of the way
-// to the one of the last two seconds. It is to be called every two seconds.
+// to the one of the last two seconds. It is to be called every two seconds. It
+// reports whether anything changed: if not, and nothing is counted, nor will the
+// next call.
 //
 // Kernel: ip_vs_est.c, estimation_timer (6.1).
-func (s *Stats) Estimate() {
+func (s *Stats) Estimate() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	shown, old := s.shown, s.rate
 	now := Counters{
 		Conns:    s.conns.Load(),
 		InPkts:   s.inPkts.Load(),
@@ -102,25 +105,28 @@ func (s *Stats) Estimate() {
 	s.rate.each(&rate, func(avg, rate *uint64) {
 		*avg += uint64((int64(*rate) - int64(*avg)) >> 2)
 	})
+	return s.shown != shown || s.rate != old
 }
 
 // Estimate calls Stats.Estimate for all services, their servers and the total:
 // to be called every two seconds while estimation is on. Servers in the trash
-// keep their figures. Safe for concurrent use with packets, not with changes of
-// the table.
-func (t *Table) Estimate() {
+// keep their figures. It reports whether anything changed. Safe for concurrent
+// use with packets, not with changes of the table.
+func (t *Table) Estimate() bool {
+	changed := t.Total.Estimate()
 	for _, s := range t.byAddr {
-		s.estimate()
+		changed = s.estimate() || changed
 	}
 	for _, s := range t.byMark {
-		s.estimate()
+		changed = s.estimate() || changed
 	}
-	t.Total.Estimate()
+	return changed
 }
 
-func (s *Service) estimate() {
-	s.Stats.Estimate()
+func (s *Service) estimate() bool {
+	changed := s.Stats.Estimate()
 	for d := s.First(); d != nil; d = s.Next(d) {
-		d.Stats.Estimate()
+		changed = d.Stats.Estimate() || changed
 	}
+	return changed
 }
