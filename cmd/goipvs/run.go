@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -27,16 +28,20 @@ Then all that it put into the system is removed.
 Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, name := range []string{setupFile, rulesFile} {
-				lines, err := readSetup(name)
-				if err != nil {
-					return err
+			lines, err := readSetup(setupFile)
+			if err != nil {
+				return err
+			}
+			rules, err := readSetup(rulesFile)
+			if err != nil {
+				return err
+			}
+			for _, l := range rules {
+				if _, ok := l.Command.(setup.IPVSAdm); !ok {
+					return &setup.Error{Position: l.Position, Err: errNotRules}
 				}
-				o.Setup = append(o.Setup, lines...)
 			}
-			if bits.OnesCount32(o.Bit) != 1 {
-				return fmt.Errorf("--mark-bit %#x: not one bit", o.Bit)
-			}
+			o.Setup = append(lines, rules...)
 			if o.Queues < 0 || int(o.Queue)+2*o.Queues > 1<<16 {
 				return fmt.Errorf("--queue %d --queues %d: out of range", o.Queue, o.Queues)
 			}
@@ -45,9 +50,12 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 			o.Socket, o.Stdout = *socket, cmd.OutOrStdout()
 			o.Log = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "goipvs:", s) }
 			o.Ready = func() { o.Log("ready, control socket " + o.Socket) }
-			err := live.Run(ctx, o)
-			if err == nil || isInput(err) {
+			err = live.Run(ctx, o)
+			switch {
+			case err == nil || isInput(err):
 				return err
+			case errors.Is(err, syscall.EPERM):
+				err = fmt.Errorf("%w (CAP_NET_ADMIN and CAP_NET_RAW are needed)", err)
 			}
 			return answerNo(err)
 		},
@@ -57,10 +65,35 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 	f.StringVar(&rulesFile, "rules", "", "`file` of ipvsadm lines, as ipvsadm-save prints them, to run next")
 	f.Uint16Var(&o.Queue, "queue", live.DefaultQueue, "`number` of the first netfilter queue; after a crash the ones behind the last are taken instead")
 	f.IntVar(&o.Queues, "queues", 0, "`number` of queues and workers, 0 for one each CPU")
-	f.Uint32Var(&o.Bit, "mark-bit", live.DefaultBit, "the `bit` of packets' marks that is goipvs's own")
+	o.Bit = live.DefaultBit
+	f.Var((*markBit)(&o.Bit), "mark-bit", "the `bit` of packets' marks that is goipvs's own")
 	f.StringVar(&o.State, "state", "", "`file` of what is to be undone after a crash (default: beside the socket)")
 	return cmd
 }
+
+var errNotRules = errors.New("no ipvsadm command")
+
+// markBit is a flag for one bit of a mark.
+type markBit uint32
+
+// String returns the bit in hex.
+func (b *markBit) String() string { return fmt.Sprintf("%#x", uint32(*b)) }
+
+// Set takes a number with one bit.
+func (b *markBit) Set(s string) error {
+	n, err := strconv.ParseUint(s, 0, 32)
+	if err != nil {
+		return err
+	}
+	if bits.OnesCount64(n) != 1 {
+		return errors.New("not one bit")
+	}
+	*b = markBit(n)
+	return nil
+}
+
+// Type names what a bit is given as.
+func (b *markBit) Type() string { return "number" }
 
 // readSetup reads a file of setup lines; without a name there are none.
 func readSetup(name string) ([]setup.Line, error) {
