@@ -16,8 +16,9 @@ MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/goipvs ./cmd/goipvs
 
-run: build ## see it work: hosts in network namespaces, real traffic
-	bin/goipvs lab
+run: ## see it work: hosts in network namespaces, real traffic
+	@$(MAKE) -s build
+	@bin/goipvs lab
 
 test: lint ## what CI runs; as root it includes the end-to-end tests
 	$(GO) test -timeout 14m $(PKG)

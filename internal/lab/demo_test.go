@@ -88,6 +88,35 @@ func checkDemo(t *testing.T, s Scenario, f packet.Family, out string) {
 	}
 }
 
+// Where the machine can't, the same is shown by replay.
+func TestInstead(t *testing.T) {
+	for _, s := range Scenarios {
+		for _, f := range families {
+			t.Run(fmt.Sprint(s, " ", f), func(t *testing.T) {
+				var out strings.Builder
+				d := &demo{out: &out, plan: NewPlan(s, f)}
+				if err := d.instead(&MissingError{"the kernel has no veth interfaces"}); err != nil {
+					t.Error(err)
+				}
+				for _, want := range []string{
+					"No hosts can be built here: the kernel has no veth interfaces.",
+					"  6  ",
+					"director$ ipvsadm -Ln\nIP Virtual Server version",
+					"ip_vs_rr_schedule",
+				} {
+					if !strings.Contains(out.String(), want) {
+						t.Errorf("%q is missing from:\n%s", want, out.String())
+					}
+				}
+			})
+		}
+	}
+	d := &demo{out: io.Discard, plan: NewPlan(NAT, packet.IPv4)}
+	if err := d.instead(errors.New("the daemon is broken")); err == nil {
+		t.Error("a broken daemon is no error")
+	}
+}
+
 // An ordinary user sees the same, in a user namespace.
 func TestDemoUnprivileged(t *testing.T) {
 	needRoot(t) // to become somebody else
