@@ -138,7 +138,7 @@ func (n numbers) servers(s Scenario) []netip.Prefix {
 	return n.server[:]
 }
 
-// Client, Director and Servers return the hosts of a plan.
+// Client is the host that asks.
 func (p Plan) Client() Host { return p.Hosts[0] }
 
 // Director is the host that the daemon runs on.
