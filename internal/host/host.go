@@ -209,7 +209,7 @@ func (h *Host) expire() {
 		h.arm(h.pmtus[0].at)
 	}
 	for len(h.asked) > 0 {
-		if n := h.neighs[h.asked[0]]; n == nil || n.known || n.deadline <= h.now {
+		if n := h.neighs[h.asked[0]]; n.known || n.deadline <= h.now {
 			h.expireNeigh()
 			continue
 		}

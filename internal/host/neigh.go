@@ -18,10 +18,14 @@ const (
 	solicits    = 3
 )
 
-// maxUnresolved is how many octets of buffers wait for one neighbour.
+// How many octets of buffers wait for one neighbour, and how many neighbours are
+// asked for at a time.
 //
-// Kernel: net/core/neighbour.c, unres_qlen_bytes (6.1).
-const maxUnresolved = 212992
+// Kernel: net/core/neighbour.c, unres_qlen_bytes, gc_thresh3 (6.1).
+const (
+	maxUnresolved = 212992
+	maxAsked      = 1024
+)
 
 // neighKey is a neighbour's address on an interface.
 type neighKey struct {
@@ -109,8 +113,11 @@ func (h *Host) wait(p *packet.Packet, d *iface, to packet.Addr) {
 	k := neighKey{p.Family, d.index, to}
 	n := h.neighs[k]
 	if n == nil {
-		n = new(neigh)
-		h.neighs[k] = n
+		if len(h.asked) >= maxAsked {
+			h.drop(p, ReasonNoNeighbour, "neigh_alloc")
+			return
+		}
+		n = h.ask(k)
 	}
 	if p.Listener != nil {
 		p.Listener.Event(p, Unresolved{NextHop: to, Family: p.Family, If: d.name})
@@ -120,20 +127,24 @@ func (h *Host) wait(p *packet.Packet, d *iface, to packet.Addr) {
 		n.octets -= truesize(etherLen + n.waiting[0].Len())
 		n.waiting = n.waiting[1:]
 	}
-	if len(n.waiting) == 0 {
-		n.deadline = h.now
-		for range solicits {
-			n.deadline = fires(n.deadline+retransTime, retransTick)
-		}
-		at := len(h.asked)
-		for at > 0 && h.neighs[h.asked[at-1]].deadline >= n.deadline {
-			at--
-		}
-		h.asked = slices.Insert(h.asked, at, k)
-		h.arm(n.deadline)
-	}
 	n.waiting = append(n.waiting, h.keep(p))
 	n.octets += size
+}
+
+// ask begins to ask for a neighbour.
+func (h *Host) ask(k neighKey) *neigh {
+	n := &neigh{deadline: h.now}
+	h.neighs[k] = n
+	for range solicits {
+		n.deadline = fires(n.deadline+retransTime, retransTick)
+	}
+	at := len(h.asked)
+	for at > 0 && h.neighs[h.asked[at-1]].deadline >= n.deadline {
+		at--
+	}
+	h.asked = slices.Insert(h.asked, at, k)
+	h.arm(n.deadline)
+	return n
 }
 
 // expireNeigh gives up asking for the neighbour asked for first: the senders of

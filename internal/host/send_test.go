@@ -268,6 +268,15 @@ func TestNeighbours(t *testing.T) {
 	if n := len(w.take()); n < 50 || n > 150 {
 		t.Errorf("%d packets waited", n)
 	}
+	w.do(w.h.AddAddr("eth1", netip.MustParsePrefix("10.50.0.1/16")))
+	for i := range 3000 {
+		w.in("eth0", udp4("198.51.100.1", fmt.Sprintf("10.50.%d.%d", 1+i/250, 1+i%250), 8))
+	}
+	w.now += time.Minute
+	w.h.Advance(w.now)
+	if n := len(w.take()); n != maxAsked || len(w.h.neighs) > 10 {
+		t.Errorf("asked for %d at a time, remembers %d", n, len(w.h.neighs))
+	}
 	six := udp6("2001:db8:c::1", "2001:db8:1::77", 8)
 	w.in("eth0", six)
 	w.now += 4 * time.Second

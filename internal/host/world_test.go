@@ -111,7 +111,7 @@ func (w *world) take() []string {
 func describe(b []byte) string {
 	f := packet.Family(b[0] >> 4)
 	var h packet.Header
-	if f != packet.IPv4 && f != packet.IPv6 || !packet.ParseHeader(f, b, 0, &h) {
+	if f != packet.IPv4 && f != packet.IPv6 || !packet.ParseHeader(f, b, 0, &h) || h.Len > len(b) {
 		return fmt.Sprintf("%x", b)
 	}
 	var s strings.Builder
@@ -126,14 +126,14 @@ func describe(b []byte) string {
 		if packet.Fold(packet.Sum(b[:h.Len], 0)) != 0 {
 			s.WriteString(" wrong checksum")
 		}
-	} else if h.Fragment {
+	} else if h.Fragment && b[6] == packet.ExtFragment {
 		word := binary.BigEndian.Uint16(b[packet.SizeIPv6+2:])
 		fmt.Fprintf(&s, " %d+%d", word&^7, len(b)-packet.SizeIPv6-sizeFragHeader)
 		if word&1 != 0 {
 			s.WriteString("…")
 		}
 	}
-	if h.Protocol == packet.ProtoICMP || h.Protocol == packet.ProtoICMPv6 {
+	if (h.Protocol == packet.ProtoICMP || h.Protocol == packet.ProtoICMPv6) && len(b) >= h.Len+packet.SizeICMP {
 		fmt.Fprintf(&s, " icmp %d/%d", b[h.Len], b[h.Len+1])
 		if x := binary.BigEndian.Uint32(b[h.Len+4:]); x != 0 {
 			fmt.Fprintf(&s, " %#x", x)
