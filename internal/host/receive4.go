@@ -51,6 +51,7 @@ func (h *Host) receive4(p *packet.Packet, d *iface) {
 	}
 	r := inputRoute{action: deliver, route: p.Route}
 	if p.Route == nil {
+		earlyDemux(p)
 		r = h.input4(source(p), destination(p), p.Mark, p.Data()[9], d)
 	}
 	if r.action == discard {
@@ -62,4 +63,18 @@ func (h *Host) receive4(p *packet.Packet, d *iface) {
 		return
 	}
 	h.routed(p, &r)
+}
+
+// earlyDemux is the look for a socket before routing. There is none; but the
+// look takes the TCP header of a datagram that netfilter put together out of the
+// pieces that it was spread over.
+//
+// Kernel: net/ipv4/tcp_ipv4.c, tcp_v4_early_demux (6.1).
+func earlyDemux(p *packet.Packet) {
+	s := knownState(p)
+	if s == nil || len(s.pieces) == 0 || p.Kind != packet.ToHost || p.Data()[9] != packet.ProtoTCP {
+		return
+	}
+	pieces, first := s.cuts(p)
+	s.pieces, _ = pull(pieces, first, int(p.Data()[0]&0xf)*4+packet.SizeTCP)
 }

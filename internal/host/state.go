@@ -81,9 +81,14 @@ func headerSize(proto uint8) int {
 	return 0
 }
 
-// pull moves octets from the pieces until the first has want.
+// pull moves octets from the pieces until the first has want, if all together
+// have.
 func pull(pieces []piece, first, want int) ([]piece, int) {
-	if first >= want {
+	total := first
+	for _, c := range pieces {
+		total += c.len
+	}
+	if first >= want || total < want {
 		return pieces, first
 	}
 	pieces = append([]piece(nil), pieces...)
