@@ -3,10 +3,12 @@ package hooks
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 
+	"goipvs/conntrack"
 	"goipvs/sched"
 )
 
@@ -37,12 +39,15 @@ type settings struct {
 
 	// What is kept for the sync daemon, which there is not yet.
 	sync map[string]string
+
+	shown map[string]string // flags as they were written
 }
 
 func defaultSettings() settings {
 	return settings{
 		ConnReuseMode: 1, RunEstimation: true, SNATReroute: true,
 		AMDropRate: 10, AMemThresh: 1024,
+		shown: map[string]string{},
 		sync: map[string]string{
 			"backup_only": "0", "sync_version": "1", "sync_ports": "1", "sync_qlen_max": "15191", "sync_sock_size": "0",
 			"sync_threshold": "3\t50", "sync_refresh_period": "0", "sync_retries": "0", "sync_persist_mode": "0",
@@ -83,9 +88,9 @@ var settingTable = []setting{
 	flag("sloppy_tcp", func(d *Director) *bool { return &d.set.SloppyTCP }),
 	flag("snat_reroute", func(d *Director) *bool { return &d.set.SNATReroute }),
 	synced("sync_persist_mode", anyInt),
-	synced("sync_ports", func(n int64) bool { return n >= 1 && n&(n-1) == 0 }),
-	synced("sync_qlen_max", anyInt),
-	synced("sync_refresh_period", anyInt),
+	synced("sync_ports", func(n int64) bool { return n >= 1 && n <= 1<<30 && n&(n-1) == 0 }),
+	synced("sync_qlen_max", func(n int64) bool { return n >= 0 }),
+	synced("sync_refresh_period", fitsJiffies),
 	synced("sync_retries", func(n int64) bool { return n >= 0 && n <= 3 }),
 	synced("sync_sock_size", anyInt),
 	{"sync_threshold", func(d *Director) string { return d.set.sync["sync_threshold"] }, setSyncThreshold},
@@ -135,10 +140,20 @@ func (d *Director) SetSetting(name, value string) error {
 	})
 }
 
-// parse reads a 32-bit integer as the kernel's proc_dointvec does: decimal, octal
-// or hexadecimal.
-func parse(v string) (int64, error) {
-	n, err := strconv.ParseInt(v, 0, 32)
+// parse reads the first word of a value as the kernel's proc_dointvec does:
+// decimal, octal or hexadecimal, of so many bits. What follows is not looked at.
+//
+// Kernel: kernel/sysctl.c, proc_get_long (6.1).
+func parse(v string, bits int) (int64, error) {
+	words := strings.Fields(v)
+	if len(words) == 0 {
+		return 0, sched.ErrInvalid
+	}
+	// strconv knows forms of numbers that the kernel doesn't.
+	if w := strings.ToLower(words[0]); w[0] == '+' || strings.ContainsAny(w, "_o") || strings.HasPrefix(strings.TrimPrefix(w, "-"), "0b") {
+		return 0, sched.ErrInvalid
+	}
+	n, err := strconv.ParseInt(words[0], 0, bits)
 	if err != nil {
 		return 0, sched.ErrInvalid
 	}
@@ -149,7 +164,7 @@ func number(name string, at func(*Director) *int) setting {
 	return setting{name,
 		func(d *Director) string { return strconv.Itoa(*at(d)) },
 		func(d *Director, v string) error {
-			n, err := parse(v)
+			n, err := parse(v, 32)
 			if err == nil {
 				*at(d) = int(n)
 			}
@@ -161,29 +176,41 @@ func seconds(name string, at func(*Director) *int32) setting {
 	return setting{name,
 		func(d *Director) string { return strconv.Itoa(int(*at(d))) },
 		func(d *Director, v string) error {
-			n, err := parse(v)
-			if err == nil {
-				*at(d) = int32(n)
+			n, err := parse(v, 32)
+			if err != nil || !fitsJiffies(n) {
+				return sched.ErrInvalid
 			}
-			return err
+			*at(d) = int32(n)
+			return nil
 		}}
 }
 
-// flag is a setting of which only zero or not matters.
+// fitsJiffies reports whether the kernel can keep so many seconds.
 //
-// Differs: the kernel shows the number that was written, this one 1.
+// Kernel: kernel/sysctl.c, do_proc_dointvec_jiffies_conv (6.1).
+func fitsJiffies(seconds int64) bool {
+	const most = math.MaxInt32 / int64(conntrack.HZ)
+	return -most <= seconds && seconds <= most
+}
+
+// flag is a setting of which only zero or not matters; what is shown is the
+// number that was written.
 func flag(name string, at func(*Director) *bool) setting {
 	return setting{name,
 		func(d *Director) string {
+			if n, ok := d.set.shown[name]; ok {
+				return n
+			}
 			if *at(d) {
 				return "1"
 			}
 			return "0"
 		},
 		func(d *Director, v string) error {
-			n, err := parse(v)
+			n, err := parse(v, 32)
 			if err == nil {
 				*at(d) = n != 0
+				d.set.shown[name] = strconv.FormatInt(n, 10)
 			}
 			return err
 		}}
@@ -211,14 +238,14 @@ func defense(name string, at func(*Director) *int) setting {
 	return s
 }
 
-func anyInt(int64) bool { return true }
+func anyInt(n int64) bool { return math.MinInt32 <= n && n <= math.MaxInt32 }
 
 // synced is a setting of the sync daemon: kept and checked, without effect.
 func synced(name string, ok func(int64) bool) setting {
 	return setting{name,
 		func(d *Director) string { return d.set.sync[name] },
 		func(d *Director, v string) error {
-			n, err := parse(v)
+			n, err := parse(v, 64)
 			if err != nil || !ok(n) {
 				return sched.ErrInvalid
 			}
@@ -227,19 +254,25 @@ func synced(name string, ok func(int64) bool) setting {
 		}}
 }
 
+// setSyncThreshold takes one or two numbers; the second, the period, may be left
+// as it is.
+//
 // Kernel: ip_vs_ctl.c, proc_do_sync_threshold (6.1).
 func setSyncThreshold(d *Director, v string) error {
-	n := [2]int64{3, 50}
-	for i, w := range strings.Fields(v) {
-		x, err := parse(w)
-		if err != nil || i > 1 {
-			return sched.ErrInvalid
-		}
-		n[i] = x
-	}
-	if n[0] < 0 || n[1] < 0 || n[0] >= n[1] && n[1] != 0 {
+	words := strings.Fields(v)
+	if len(words) == 0 {
 		return sched.ErrInvalid
 	}
-	d.set.sync["sync_threshold"] = fmt.Sprintf("%d\t%d", n[0], n[1])
+	now := strings.Fields(d.set.sync["sync_threshold"])
+	copy(now, words)
+	threshold, err := parse(now[0], 32)
+	if err != nil {
+		return err
+	}
+	period, err := parse(now[1], 32)
+	if err != nil || threshold < 0 || period < 0 || threshold >= period && period != 0 {
+		return sched.ErrInvalid
+	}
+	d.set.sync["sync_threshold"] = fmt.Sprintf("%d\t%d", threshold, period)
 	return nil
 }
