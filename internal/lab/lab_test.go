@@ -7,10 +7,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"goipvs/packet"
 )
+
+// buildFlags are those of the binary; under the race detector it is under it,
+// too.
+var buildFlags []string
 
 // self is the goipvs binary that the tests run on their hosts.
 var self string
@@ -35,7 +40,7 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	self = filepath.Join(dir, "goipvs")
-	if out, err := exec.Command("go", "build", "-o", self, "goipvs/cmd/goipvs").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", slices.Concat([]string{"build", "-o", self}, buildFlags, []string{"goipvs/cmd/goipvs"})...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1
 	}

@@ -23,7 +23,7 @@ type Process struct {
 
 // stopTime is how long a process may take to end when asked to; then it is
 // killed.
-const stopTime = 5 * time.Second
+const stopTime = 10 * time.Second
 
 // start starts goipvs with arguments on a host. Unless keep is set it dies with
 // this process, however that ends.
@@ -70,14 +70,19 @@ func (p *Process) Log() string {
 }
 
 // Stop asks the process to end, waits for it, and kills it where that takes too
-// long.
+// long, in a way that has it write to its log what it was doing.
 func (p *Process) Stop() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 	select {
 	case <-p.done:
 		return nil
 	case <-time.After(stopTime):
-		p.Kill()
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+		select {
+		case <-p.done:
+		case <-time.After(stopTime):
+			p.Kill()
+		}
 		return fmt.Errorf("%s did not end within %v of SIGTERM", p.Name, stopTime)
 	}
 }

@@ -41,6 +41,17 @@ func startLab(t *testing.T, s Scenario, f packet.Family) *Lab {
 		if t.Failed() && l.Daemon != nil {
 			t.Logf("the daemon says:\n%s", l.Daemon.Log())
 		}
+		log := ""
+		if l.Daemon != nil {
+			log = l.Daemon.Log()
+			if err := l.Daemon.Stop(); err != nil {
+				t.Errorf("%v: %s", err, l.Daemon.Log())
+			}
+			log += l.Daemon.Log()
+		}
+		if strings.Contains(log, "DATA RACE") {
+			t.Error(log)
+		}
 		if err := l.Stop(); err != nil {
 			t.Error(err)
 		}
