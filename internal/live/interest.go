@@ -21,7 +21,7 @@ type ledger struct {
 // entry is a service with the forwarding methods of its servers.
 type entry map[sched.DestKey]sched.Forward
 
-// counts says how many services and servers want an endpoint; 0: only
+// counts says how many services, or servers, want an endpoint; 0: only
 // connections may.
 type counts map[rules.Endpoint]int
 
@@ -46,12 +46,13 @@ func (l *ledger) addService(k sched.ServiceKey) {
 	}
 	l.services[k] = &entry{}
 	if k.FWMark != 0 {
+		if _, ok := l.marks[k.FWMark]; !ok {
+			come(k.FWMark, l.want.Marks, l.delta.Added.Marks, l.delta.Gone.Marks)
+		}
 		l.marks[k.FWMark]++
-		l.want.Marks[k.FWMark] = struct{}{}
-		l.delta.Added.Marks[k.FWMark] = struct{}{}
 	}
 	for _, e := range requestsOf(k) {
-		l.requests.count(e, 1, l.want.Requests, l.delta.Added.Requests)
+		l.request(e, 1)
 	}
 }
 
@@ -68,7 +69,7 @@ func (l *ledger) delService(k sched.ServiceKey) {
 		l.marks[k.FWMark]--
 	}
 	for _, e := range requestsOf(k) {
-		l.requests.count(e, -1, l.want.Requests, l.delta.Added.Requests)
+		l.request(e, -1)
 	}
 }
 
@@ -77,7 +78,7 @@ func (l *ledger) setDest(k sched.ServiceKey, d sched.DestKey, m sched.Forward) {
 	if s := l.services[k]; s != nil {
 		(*s)[d] = m
 		for _, e := range repliesOf(k, d, m) {
-			l.replies.count(e, 1, l.want.Replies, l.delta.Added.Replies)
+			l.reply(e, 1)
 		}
 	}
 }
@@ -90,18 +91,47 @@ func (l *ledger) delDest(k sched.ServiceKey, d sched.DestKey) {
 	if m, ok := (*s)[d]; ok {
 		delete(*s, d)
 		for _, e := range repliesOf(k, d, m) {
-			l.replies.count(e, -1, l.want.Replies, l.delta.Added.Replies)
+			l.reply(e, -1)
 		}
 	}
 }
 
-// count counts a service or server more or less. What was never wanted before
-// is added; what is wanted no longer stays until retire.
-func (c counts) count(e rules.Endpoint, n int, want, added map[rules.Endpoint]struct{}) {
-	if _, ok := c[e]; !ok {
-		want[e], added[e] = struct{}{}, struct{}{}
+// request counts a service more or less that wants an endpoint. What is wanted
+// no longer stays until retire.
+func (l *ledger) request(e rules.Endpoint, n int) {
+	if _, ok := l.requests[e]; !ok {
+		come(e, l.want.Requests, l.delta.Added.Requests, l.delta.Gone.Requests)
 	}
-	c[e] += n
+	l.requests[e] += n
+}
+
+// reply is request for a server.
+func (l *ledger) reply(e rules.Endpoint, n int) {
+	if _, ok := l.replies[e]; !ok {
+		come(e, l.want.Replies, l.delta.Added.Replies, l.delta.Gone.Replies)
+	}
+	l.replies[e] += n
+}
+
+// come notes what is wanted from now on: of a delta, what was there when the
+// last one was taken can only be gone, and what was not only added.
+func come[K comparable](k K, want, added, gone map[K]struct{}) {
+	want[k] = struct{}{}
+	if _, ok := gone[k]; ok {
+		delete(gone, k)
+	} else {
+		added[k] = struct{}{}
+	}
+}
+
+// leave notes what is wanted no longer.
+func leave[K comparable](k K, want, added, gone map[K]struct{}) {
+	delete(want, k)
+	if _, ok := added[k]; ok {
+		delete(added, k)
+	} else {
+		gone[k] = struct{}{}
+	}
 }
 
 // take returns what came and went since the last time.
@@ -132,26 +162,26 @@ func (l *ledger) retired() bool {
 // are known by their virtual and servers' addresses. A mark cannot be told from
 // a connection, so it stays while there is any.
 func (l *ledger) retire(addrs map[packet.Addr]struct{}) {
-	for _, s := range []struct {
-		counts
-		want, gone map[rules.Endpoint]struct{}
-	}{
-		{l.requests, l.want.Requests, l.delta.Gone.Requests},
-		{l.replies, l.want.Replies, l.delta.Gone.Replies},
-	} {
-		for e, n := range s.counts {
-			if _, used := addrs[e.Addr]; n == 0 && !used {
-				delete(s.counts, e)
-				delete(s.want, e)
-				s.gone[e] = struct{}{}
-			}
+	idle := func(e rules.Endpoint, n int) bool {
+		_, used := addrs[e.Addr]
+		return n == 0 && !used
+	}
+	for e, n := range l.requests {
+		if idle(e, n) {
+			delete(l.requests, e)
+			leave(e, l.want.Requests, l.delta.Added.Requests, l.delta.Gone.Requests)
+		}
+	}
+	for e, n := range l.replies {
+		if idle(e, n) {
+			delete(l.replies, e)
+			leave(e, l.want.Replies, l.delta.Added.Replies, l.delta.Gone.Replies)
 		}
 	}
 	for m, n := range l.marks {
 		if n == 0 && len(addrs) == 0 {
 			delete(l.marks, m)
-			delete(l.want.Marks, m)
-			l.delta.Gone.Marks[m] = struct{}{}
+			leave(m, l.want.Marks, l.delta.Added.Marks, l.delta.Gone.Marks)
 		}
 	}
 }

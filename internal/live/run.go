@@ -11,8 +11,13 @@ import (
 	"goipvs/internal/setup"
 )
 
-// tick is how often the director's clock is moved on: the kernel's, at HZ 250.
-const tick = 4 * time.Millisecond
+// How often the director's clock is moved on: while packets come, and while
+// none do. The kernel's timers are not more exact either: what lasts longer than
+// a quarter of a second may end 32 ms late.
+const (
+	tick     = 10 * time.Millisecond
+	idleTick = 100 * time.Millisecond
+)
 
 // run balances until ctx is done, or something breaks.
 func (d *daemon) run(ctx context.Context) error {
@@ -80,16 +85,26 @@ func (d *daemon) balance(ctx context.Context, serve func(func() error)) error {
 // connections may want.
 func (d *daemon) clock(ctx context.Context) error {
 	start := time.Now()
-	t := time.NewTicker(tick)
+	t := time.NewTimer(tick)
 	defer t.Stop()
 	sweep := time.NewTicker(sweepEvery)
 	defer sweep.Stop()
+	var seen uint64
+	var busy time.Time // until then
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-t.C:
+		case now := <-t.C:
 			d.director.Advance(time.Since(start))
+			if n := d.counts.packets(); n != seen {
+				seen, busy = n, now.Add(time.Second)
+			}
+			if now.Before(busy) {
+				t.Reset(tick)
+			} else {
+				t.Reset(idleTick)
+			}
 		case <-sweep.C:
 			d.backend.sweep()
 		}

@@ -33,6 +33,9 @@ type Counters struct {
 	Limited   atomic.Uint64 // ICMP errors not sent, for there were too many
 }
 
+// packets is how many came.
+func (c *Counters) packets() uint64 { return c.Accepted.Load() + c.Changed.Load() + c.Dropped.Load() }
+
 // RouteOutput implements xmit.Stack.
 func (s *stack) RouteOutput(f packet.Family, dst packet.Addr, flags xmit.RouteFlags) *packet.Route {
 	return s.routes.Output(f, dst, flags)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
@@ -25,13 +24,15 @@ func (t *Tables) Watch(lost func()) (stop func() error, err error) {
 	if err := c.JoinGroup(unix.NFNLGRP_NFTABLES); err != nil {
 		return nil, errors.Join(fmt.Errorf("nftables' news: %w", err), c.Close())
 	}
-	done := make(chan struct{})
+	closed, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
 			msgs, err := c.Receive()
-			if errors.Is(err, os.ErrClosed) || errors.Is(err, unix.EBADF) {
+			select {
+			case <-closed:
 				return
+			default:
 			}
 			// With an error some news are lost, and maybe a table.
 			gone := err != nil
@@ -45,6 +46,7 @@ func (t *Tables) Watch(lost func()) (stop func() error, err error) {
 		}
 	}()
 	return func() error {
+		close(closed)
 		err := c.Close()
 		<-done
 		return err
