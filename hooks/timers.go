@@ -40,8 +40,7 @@ func (d *Director) Advance(now time.Duration) {
 			break
 		}
 		d.moveTo(due)
-		if t.noDest == due {
-			t.noDest = never
+		if d.takeNoDest(due) {
 			d.expireNoDest()
 		}
 		if t.estimate == due {
@@ -59,6 +58,18 @@ func (d *Director) Advance(now time.Duration) {
 		}
 	}
 	d.moveTo(now)
+}
+
+// takeNoDest reports whether the connections of deleted servers are to end now,
+// once.
+func (d *Director) takeNoDest(now time.Duration) bool {
+	d.conns.LockAll()
+	defer d.conns.UnlockAll()
+	due := d.timers.noDest <= now
+	if due {
+		d.timers.noDest = never
+	}
+	return due
 }
 
 // estimate brings the shown figures up to date and reports whether it changed
