@@ -42,7 +42,7 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 				}
 			}
 			o.Setup = append(lines, rules...)
-			if o.Queues < 0 || int(o.Queue)+2*o.Queues > 1<<16 {
+			if o.Queues < 0 || int(o.Queue)+o.Queues > 1<<16 {
 				return fmt.Errorf("--queue %d --queues %d: out of range", o.Queue, o.Queues)
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
@@ -63,7 +63,7 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 	f := cmd.Flags()
 	f.StringVar(&setupFile, "setup", "", "`file` of ip, sysctl, iptables and ipvsadm lines to run first, undone at the end")
 	f.StringVar(&rulesFile, "rules", "", "`file` of ipvsadm lines, as ipvsadm-save prints them, to run next")
-	f.Uint16Var(&o.Queue, "queue", live.DefaultQueue, "`number` of the first netfilter queue; after a crash the ones behind the last are taken instead")
+	f.Uint16Var(&o.Queue, "queue", live.DefaultQueue, "`number` of the first netfilter queue; after a crash others behind it are taken")
 	f.IntVar(&o.Queues, "queues", 0, "`number` of queues and workers, 0 for one each CPU")
 	o.Bit = live.DefaultBit
 	f.Var((*markBit)(&o.Bit), "mark-bit", "the `bit` of packets' marks that is goipvs's own")

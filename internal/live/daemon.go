@@ -27,11 +27,11 @@ type Options struct {
 	Setup  []setup.Line // run in this order before anything is balanced
 	Socket string       // of control
 	State  string       // file of what is to be undone; "": Socket with .state for .sock
-	Queue  uint16       // the first queue's number; as many behind the last are taken, too, after a crash
+	Queue  uint16       // the first queue's number; after a crash it may be one behind those used before
 	Queues int          // 0: one for each CPU
 	Bit    uint32       // the bit of the mark that says "ours"; 0: DefaultBit
 	Stdout io.Writer    // what listings in the setup print
-	Log    func(string) // what the user should know
+	Log    func(string) // what the user should know; safe for concurrent use
 	Ready  func()       // called once when the rules are in and the socket is served
 }
 
@@ -121,12 +121,10 @@ func (d *daemon) open() error {
 	if err != nil {
 		return err
 	}
-	// Rules that were left behind go on dropping packets until ours replace
-	// them; with other numbers none comes to our queues before.
-	j.Queue = d.Queue
-	if left.Queue == d.Queue {
-		j.Queue += uint16(d.Queues)
+	if j.Queue, err = d.freeQueues(left); err != nil {
+		return err
 	}
+	j.Queues = d.Queues
 	d.journal = j
 	if d.routes, err = route.Open(); err != nil {
 		return err
@@ -155,6 +153,20 @@ func (d *daemon) open() error {
 	d.engine = control.NewEngine(d.backend)
 	d.machine, err = machine.Open(j, left, d, d.Log)
 	return err
+}
+
+// freeQueues returns the first queue's number. Rules that were left behind go on
+// dropping packets until ours replace them; with other numbers than theirs none
+// comes to our queues before.
+func (d *daemon) freeQueues(left machine.State) (uint16, error) {
+	first := int(d.Queue)
+	if end := int(left.Queue) + left.Queues; first < end && int(left.Queue) < first+d.Queues {
+		first = end
+	}
+	if first+d.Queues > 1<<16 {
+		return 0, fmt.Errorf("%d queues from %d on: there are %d", d.Queues, first, 1<<16)
+	}
+	return uint16(first), nil
 }
 
 // alone makes sure that no other daemon works in the network namespace, whose

@@ -240,9 +240,14 @@ func tryRun(t *testing.T, ns *nstest.NS, o live.Options, text string) (*daemon, 
 		t.Fatal(err)
 	}
 	d := &daemon{socket: o.Socket}
+	var mu sync.Mutex
 	ready, done := make(chan struct{}), make(chan error, 1)
 	o.Ready = func() { close(ready) }
-	o.Log = func(s string) { d.log = append(d.log, s) }
+	o.Log = func(s string) {
+		mu.Lock()
+		defer mu.Unlock()
+		d.log = append(d.log, s)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go ns.Do(t, func() { done <- live.Run(ctx, o) })
 	d.stop = sync.OnceValue(func() error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"goipvs/internal/control"
+	"goipvs/internal/live/queue"
 	"goipvs/internal/setup"
 )
 
@@ -91,6 +92,7 @@ func (d *daemon) clock(ctx context.Context) error {
 	defer sweep.Stop()
 	var seen uint64
 	var busy time.Time // until then
+	var h health
 	for {
 		select {
 		case <-ctx.Done():
@@ -107,6 +109,10 @@ func (d *daemon) clock(ctx context.Context) error {
 			}
 		case <-sweep.C:
 			d.backend.sweep()
+			loss, _ := queue.Losses(d.journal.Queue, d.Queues) // where /proc isn't, none are known
+			for _, s := range h.check(&d.counts, loss) {
+				d.Log(s)
+			}
 		}
 	}
 }

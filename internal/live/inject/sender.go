@@ -40,13 +40,16 @@ func Open(bit uint32, random func() uint32) (*Sender, error) {
 	s := &Sender{bit: bit, random: random}
 	for ours := range s.sockets {
 		for v6 := range s.sockets[ours] {
-			var err error
-			if s.sockets[ours][v6], err = newSocket(v6 == 1); err == nil && ours == 1 {
-				err = s.sockets[ours][v6].setMark(bit)
+			k, err := newSocket(v6 == 1)
+			if v6 == 1 && errors.Is(err, unix.EAFNOSUPPORT) {
+				continue // without IPv6 there is nothing to send
 			}
+			if err == nil && ours == 1 {
+				err = k.setMark(bit)
+			}
+			s.sockets[ours][v6] = k
 			if err != nil {
-				s.Close()
-				return nil, err
+				return nil, errors.Join(err, s.Close())
 			}
 		}
 	}
@@ -80,6 +83,9 @@ func (s *Sender) Send(d *Datagram) error {
 		v6 = 1
 	}
 	k := s.sockets[ours][v6]
+	if k == nil {
+		return unix.EAFNOSUPPORT
+	}
 	if err := k.prepare(d); err != nil {
 		return err
 	}

@@ -53,7 +53,8 @@ func (e Entry) same(o Entry) bool {
 type State struct {
 	Boot    string // this boot of the machine,
 	NetNS   string // and this network namespace, is what it is about
-	Queue   uint16 // the first queue that the rules name
+	Queue   uint16 // the first queue that the rules name,
+	Queues  int    // and how many
 	Entries []Entry
 }
 

@@ -260,7 +260,7 @@ func (t *Table) Policy(f packet.Family) bool {
 	}
 	af, _ := family(f)
 	rules, err := t.nl.RuleList(int(af))
-	p = err != nil && !errors.Is(err, unix.EOPNOTSUPP)
+	p = err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.EAFNOSUPPORT)
 	for _, r := range rules {
 		usual := r.Table >= unix.RT_TABLE_DEFAULT && r.Table <= unix.RT_TABLE_LOCAL && r.Src == nil && r.Dst == nil && r.Mark == 0 && r.IifName == "" && r.OifName == ""
 		p = p || !usual

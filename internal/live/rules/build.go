@@ -41,7 +41,7 @@ func (b *builder) chain(name string, hook *nftables.ChainHook, priority int, rul
 	if hook != nil {
 		c.Type = nftables.ChainTypeFilter
 		c.Hooknum = hook
-		c.Priority = nftables.ChainPriorityRef(nftables.ChainPriority(priority))
+		c.Priority = new(nftables.ChainPriority(priority))
 	}
 	b.c.AddChain(c)
 	for _, r := range rules {

@@ -13,6 +13,7 @@ import (
 
 // kernel is what the kernel can do.
 type kernel struct {
+	noIPv6  bool                                  // nftables knows no IPv6
 	compat  bool                                  // queue by the xtables target
 	notrack bool                                  // there is the notrack expression
 	defrag  func(nftables.TableFamily) []expr.Any // switches reassembly on; nil: nothing does
@@ -58,11 +59,17 @@ func transparentProxy(f nftables.TableFamily) []expr.Any {
 // probe finds out by trying, with rules that are gone with the transaction that
 // adds them.
 func (k *kernel) probe(c *nftables.Conn, config Config) error {
-	both := func(e func(nftables.TableFamily) []expr.Any) error {
-		return errors.Join(try(c, nftables.TableFamilyIPv4, e), try(c, nftables.TableFamilyIPv6, e))
-	}
 	of := func(e ...expr.Any) func(nftables.TableFamily) []expr.Any {
 		return func(nftables.TableFamily) []expr.Any { return e }
+	}
+	err := try(c, nftables.TableFamilyIPv6, of(accept()...))
+	k.noIPv6 = errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP)
+	both := func(e func(nftables.TableFamily) []expr.Any) error {
+		err := try(c, nftables.TableFamilyIPv4, e)
+		if err != nil || k.noIPv6 {
+			return err
+		}
+		return try(c, nftables.TableFamilyIPv6, e)
 	}
 	if err := both(of(&expr.Queue{Num: config.Queue, Total: config.Queues})); err != nil {
 		if errors.Is(err, unix.EPERM) {

@@ -114,6 +114,9 @@ func (t *Tables) Apply(want map[packet.Family]*Interest, delta map[packet.Family
 func (t *Tables) apply(want map[packet.Family]*Interest, delta map[packet.Family]Delta) error {
 	next := map[packet.Family]table{}
 	for _, f := range []packet.Family{packet.IPv4, packet.IPv6} {
+		if f == packet.IPv6 && t.kernel.noIPv6 && want[f] == nil && len(t.marksOf(f)) == 0 {
+			continue
+		}
 		next[f] = tableOf(want[f], len(t.marksOf(f)))
 		if err := t.change(f, next[f], want[f], delta); err != nil {
 			return err
