@@ -9,10 +9,9 @@ import (
 )
 
 // The persistence engine sip: a client's requests with the same Call-ID go to
-// the same server.
+// the same server. It is the only engine there is.
 //
 // Kernel: ip_vs_pe_sip.c (6.1).
-const peSIP = "sip"
 
 // maxPEData is the longest Call-ID that the engine takes.
 //

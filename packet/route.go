@@ -1,6 +1,7 @@
 package packet
 
-// Route is where a packet goes next. Routes are shared and never changed.
+// Route is where a packet goes next. Routes are shared; only who made one
+// changes it, as when its path's MTU is learnt.
 //
 // Kernel: struct rtable, struct rt6_info.
 type Route struct {

@@ -1,6 +1,10 @@
 package fuzzer
 
-import "goipvs/packet"
+import (
+	"slices"
+
+	"goipvs/packet"
+)
 
 // answer lets a server say something to what reached it.
 func (t *traffic) answer() {
@@ -37,12 +41,7 @@ func (t *traffic) answer() {
 }
 
 func isVirtual(t *traffic, s *sighting) bool {
-	for _, v := range t.vips {
-		if v == s.dst {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(t.vips, s.dst)
 }
 
 func (t *traffic) answerTo(s *sighting, h *ip) []byte {
