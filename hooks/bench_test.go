@@ -5,60 +5,68 @@ import (
 	"fmt"
 	"testing"
 
+	"goipvs/internal/packettest"
 	"goipvs/packet"
-	"goipvs/sched"
 	"goipvs/xmit"
 )
 
 // BenchmarkExisting is a packet of an established connection: look-up, state,
-// counters, rewriting and sending. It must not allocate.
+// counters, rewriting and sending.
 func BenchmarkExisting(b *testing.B) {
-	for _, m := range []struct {
-		name string
-		fwd  sched.Forward
-	}{{"NAT", sched.Masq}, {"DR", sched.DRoute}, {"IPIP", sched.Tunnel}} {
-		for _, v := range []struct{ name, client, vip, server string }{
-			{"v4", "198.51.100.1", "203.0.113.10", "10.1.0.11"},
-			{"v6", "2001:db8:c::1", "2001:db8:f::10", "2001:db8:1::b"},
-		} {
+	for _, m := range []struct{ name, port, method string }{
+		{"NAT", "|8080", ""}, {"DR", "|80", " -g"}, {"IPIP", "|80", " -i"}, {"GUE", "|80", " -i gue"},
+	} {
+		for _, v := range []struct {
+			name, vip, server string
+			client            packettest.IP
+		}{{"v4", vip4, rs4, from(1)}, {"v6", vip6, rs6, from6(1)}} {
 			b.Run(m.name+"/"+v.name, func(b *testing.B) {
-				st := newStack(v.vip)
-				st.keep = false
-				d := New(Config{Stack: st})
-				web(d, v.vip, "rr", m.fwd, v.server)
-				request(d, datagram(packet.ProtoTCP, v.client, v.vip, 1024, 80, 0x02, 0))
-				tmpl := datagram(packet.ProtoTCP, v.client, v.vip, 1024, 80, 0x10, 0)
-				benchmarkIn(b, d, func(int, []byte) {}, tmpl)
+				w := benchWorld(b, v.vip, v.server+m.port+m.method)
+				w.in(v.client.TCP(1024, 80, syn, nil))
+				benchmark(b, w, LocalIn, v.client.TCP(1024, 80, ack, nil), xmit.Stolen)
 			})
 		}
 	}
-	b.Run("Reply/v4", func(b *testing.B) {
-		st := newStack("203.0.113.10")
-		d := New(Config{Stack: st})
-		web(d, "203.0.113.10", "rr", sched.Masq, "10.1.0.11")
-		request(d, datagram(packet.ProtoTCP, "198.51.100.1", "203.0.113.10", 1024, 80, 0x02, 0))
-		tmpl := datagram(packet.ProtoTCP, "10.1.0.11", "198.51.100.1", 80, 1024, 0x10, 0)
-		buf := append(make([]byte, packet.Headroom), tmpl...)
-		rt := &packet.Route{Family: packet.IPv4, Input: true, MTU: 1500}
-		var p packet.Packet
-		b.ReportAllocs()
-		for b.Loop() {
-			copy(buf[packet.Headroom:], tmpl)
-			p.Set(packet.IPv4, buf, packet.Headroom)
-			p.InIf, p.Route = 2, rt
-			if d.Hook(Forward, &p) != xmit.Accept || !p.Ours {
-				b.Fatal("reply not handled")
-			}
-		}
-	})
+	for _, v := range []struct {
+		name, vip, server string
+		client, reply     packettest.IP
+	}{
+		{"v4", vip4, rs4, from(1), packettest.IP{Src: rs4, Dst: client4}},
+		{"v6", vip6, rs6, from6(1), packettest.IP{Src: rs6, Dst: client6}},
+	} {
+		b.Run("Reply/"+v.name, func(b *testing.B) {
+			w := benchWorld(b, v.vip, v.server)
+			w.in(v.client.TCP(1024, 80, syn, nil))
+			benchmark(b, w, Forward, v.reply.TCP(8080, 1024, ack, nil), xmit.Accept)
+		})
+	}
 }
 
-func request(d *Director, b []byte) xmit.Verdict { return d.Hook(LocalIn, arrived(b, true)) }
+// BenchmarkPassing is a packet of no connection and no service.
+func BenchmarkPassing(b *testing.B) {
+	for _, pt := range []Point{LocalIn, Forward} {
+		b.Run(pt.String(), func(b *testing.B) {
+			w := benchWorld(b, vip4, rs4)
+			benchmark(b, w, pt, from(1).UDP(1024, 5353, nil), xmit.Accept)
+		})
+	}
+}
 
-// benchmarkIn sends copies of a packet through LOCAL_IN; vary changes the i-th.
-func benchmarkIn(b *testing.B, d *Director, vary func(i int, p []byte), tmpl []byte) {
+func benchWorld(b *testing.B, vip string, servers ...string) *world {
+	w := newWorld(b)
+	w.stack.Drop = true
+	svc{vip: vip}.add(w, servers...)
+	return w
+}
+
+func benchmark(b *testing.B, w *world, pt Point, tmpl []byte, want xmit.Verdict) {
+	benchmarkVaried(b, w, pt, tmpl, want, func(int, []byte) {})
+}
+
+// benchmarkVaried sends copies of a packet through a hook; vary changes the i-th.
+func benchmarkVaried(b *testing.B, w *world, pt Point, tmpl []byte, want xmit.Verdict, vary func(i int, p []byte)) {
 	buf := append(make([]byte, packet.Headroom), tmpl...)
-	rt := &packet.Route{Family: packet.Family(tmpl[0] >> 4), Local: true, Input: true, MTU: 1500}
+	rt := &packet.Route{Family: packet.Family(tmpl[0] >> 4), Local: pt == LocalIn, Input: true, MTU: 1500}
 	var p packet.Packet
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
@@ -66,7 +74,7 @@ func benchmarkIn(b *testing.B, d *Director, vary func(i int, p []byte), tmpl []b
 		vary(i, buf[packet.Headroom:])
 		p.Set(rt.Family, buf, packet.Headroom)
 		p.InIf, p.Route = 1, rt
-		if v := d.Hook(LocalIn, &p); v != xmit.Stolen {
+		if v := w.Hook(pt, &p); v != want {
 			b.Fatal(v)
 		}
 	}
@@ -84,22 +92,18 @@ func client(i int, p []byte) {
 // packet of another one, and the making of connections.
 func BenchmarkTable(b *testing.B) {
 	for _, n := range []int{1 << 10, 1 << 20} {
-		st := newStack("203.0.113.10")
-		st.keep = false
-		d := New(Config{Stack: st})
-		web(d, "203.0.113.10", "rr", sched.Masq, "10.1.0.11", "10.1.0.12")
-		syn := datagram(packet.ProtoTCP, "198.51.100.1", "203.0.113.10", 1024, 80, 0x02, 0)
+		w := benchWorld(b, vip4, rs4, "10.1.0.12")
+		first := from(1).TCP(1024, 80, syn, nil)
 		for i := range n {
-			client(i, syn)
-			request(d, syn)
+			client(i, first)
+			w.Hook(LocalIn, packettest.Arrived(first, true))
 		}
-		ack := datagram(packet.ProtoTCP, "198.51.100.1", "203.0.113.10", 1024, 80, 0x10, 0)
 		b.Run(fmt.Sprintf("Existing/conns=%d", n), func(b *testing.B) {
-			benchmarkIn(b, d, func(i int, p []byte) { client(i&(n-1), p) }, ack)
+			benchmarkVaried(b, w, LocalIn, from(1).TCP(1024, 80, ack, nil), xmit.Stolen, func(i int, p []byte) { client(i&(n-1), p) })
 		})
 		b.Run(fmt.Sprintf("New/conns=%d", n), func(b *testing.B) {
 			at := n
-			benchmarkIn(b, d, func(i int, p []byte) { at++; client(at, p) }, syn)
+			benchmarkVaried(b, w, LocalIn, first, xmit.Stolen, func(_ int, p []byte) { at++; client(at, p) })
 		})
 	}
 }

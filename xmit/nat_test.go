@@ -2,6 +2,7 @@ package xmit_test
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"goipvs/conntrack"
@@ -131,7 +132,7 @@ func TestSNAT(t *testing.T) {
 	later := reply(true)
 	later.Ext = []packettest.Ext{packettest.FragmentHeader(1280, false, 9)}
 	data := packettest.Payload(5)
-	var out string
+	var out strings.Builder
 	for _, c := range []struct {
 		name   string
 		packet []byte
@@ -161,11 +162,11 @@ func TestSNAT(t *testing.T) {
 		p.Listener = &l
 		p.ParseHeader(&h)
 		ok := xmit.SNAT(p, &h, r.conn)
-		out += "== " + c.name + "\n" + l.String()
+		out.WriteString("== " + c.name + "\n" + l.String())
 		if ok {
-			out += packettest.Text(p.Data())
+			out.WriteString(packettest.Text(p.Data()))
 		}
-		out += "\n"
+		out.WriteString("\n")
 	}
-	packettest.Golden(t, "snat", out)
+	packettest.Golden(t, "snat", out.String())
 }

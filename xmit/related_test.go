@@ -2,6 +2,7 @@ package xmit_test
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"goipvs/internal/packettest"
@@ -65,7 +66,7 @@ func TestRelatedRequests(t *testing.T) {
 	own := sched.DestConfig{DestKey: sched.DestKey{Family: packet.IPv4, Addr: packettest.Addr("10.1.0.1")}}
 	loop := sched.DestConfig{DestKey: sched.DestKey{Family: packet.IPv4, Addr: packettest.Addr("127.0.0.1")}}
 	loop6 := sched.DestConfig{DestKey: sched.DestKey{Family: packet.IPv6, Addr: packettest.Addr("::1")}}
-	var out string
+	var out strings.Builder
 	for _, sc := range []relatedScene{
 		{scene: scene{name: "NAT, TCP", packet: quoting(tcp4, len(tcp4))}},
 		{scene: scene{name: "NAT, TCP, 8 octets quoted", packet: quoting(tcp4, 28)}},
@@ -89,9 +90,9 @@ func TestRelatedRequests(t *testing.T) {
 		{scene: scene{name: "tunnel", packet: quoting(tcp4, 28), dest: tun(sched.TunIPIP, 0, server4)}},
 		{scene: scene{name: "local node", packet: quoting(tcp4, 28), dest: sched.DestConfig{Forward: sched.LocalNode}}},
 	} {
-		out += sc.play(t) + "\n"
+		out.WriteString(sc.play(t) + "\n")
 	}
-	packettest.Golden(t, "related-requests", out)
+	packettest.Golden(t, "related-requests", out.String())
 }
 
 // Only what isn't translated counts as a packet of the connection here.
@@ -118,7 +119,7 @@ func TestRelatedReplies(t *testing.T) {
 	request4, request6 := packettest.IP{Src: client4, Dst: server4}, packettest.IP{Src: client6, Dst: server6}
 	from4, from6 := packettest.IP{Src: "10.1.0.254", Dst: client4}, packettest.IP{Src: "2001:db8:1::fe", Dst: client6}
 	tcp4, udp6 := request4.TCP(1024, 8080, packettest.SYN, packettest.Payload(9)), request6.UDP(1024, 8080, packettest.Payload(9))
-	var out string
+	var out strings.Builder
 	for _, c := range []struct {
 		name   string
 		packet []byte
@@ -147,13 +148,13 @@ func TestRelatedReplies(t *testing.T) {
 		r := newRig(t, &scene{packet: c.packet}, &original)
 		ok := xmit.SNATICMP(p, &q, r.conn, h.Len)
 		p.CompleteChecksum()
-		out += "== " + c.name + "\n" + l.String()
+		out.WriteString("== " + c.name + "\n" + l.String())
 		if ok {
-			out += packettest.Text(p.Data())
+			out.WriteString(packettest.Text(p.Data()))
 		}
-		out += "\n"
+		out.WriteString("\n")
 	}
-	packettest.Golden(t, "related-replies", out)
+	packettest.Golden(t, "related-replies", out.String())
 }
 
 // Until it leaves the host an ICMPv6 error has the sum of its pseudo header only.

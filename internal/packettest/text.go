@@ -73,23 +73,23 @@ func (w *writer) ip4(b []byte, depth int) {
 	n := int(b[0]&0xf) * 4
 	total := int(binary.BigEndian.Uint16(b[2:]))
 	frag := packet.Fragmentation(b, 0)
-	var flags string
+	var flags strings.Builder
 	for _, f := range []struct {
 		bit  uint16
 		name string
 	}{{packet.FlagDF, " DF"}, {packet.FlagMF, " MF"}} {
 		if frag&f.bit != 0 {
-			flags += f.name
+			flags.WriteString(f.name)
 		}
 	}
 	if off := frag & packet.FragMask; off != 0 {
-		flags += fmt.Sprintf(" at %d", int(off)*8)
+		fmt.Fprintf(&flags, " at %d", int(off)*8)
 	}
 	var h packet.Header
 	packet.ParseHeader(packet.IPv4, b, 0, &h)
 	w.line(depth, "IPv4 %v > %v len %s ttl %d tos %02x id %04x%s sum %s",
 		h.Src.Netip(packet.IPv4), h.Dst.Netip(packet.IPv4), length(total, len(b)), b[8], b[1],
-		binary.BigEndian.Uint16(b[4:]), flags, verdict(packet.Fold(packet.Sum(b[:n], 0)) == 0))
+		binary.BigEndian.Uint16(b[4:]), flags.String(), verdict(packet.Fold(packet.Sum(b[:n], 0)) == 0))
 	if n > packet.SizeIPv4 {
 		w.line(depth, "  options % x", b[packet.SizeIPv4:n])
 	}
