@@ -127,7 +127,7 @@ func (b *backend) Flush() {
 			l.delService(k)
 		}
 	}
-	b.follow() // or the next change, or the sweep
+	_ = b.follow() // else the next change, or the sweep
 }
 
 // AddDest adds a server.
@@ -185,5 +185,5 @@ func (b *backend) sweep() {
 	for f, l := range b.ledgers {
 		l.retire(addrs[f])
 	}
-	b.follow() // or the next time
+	_ = b.follow() // else the next time
 }

@@ -16,16 +16,17 @@ ip -6 addr add 2001:db8:f::10/128 dev ipvs0 nodad
 
 // services are rr services for TCP and UDP on both virtual addresses.
 func services(method string) string {
-	s := dummy
+	var s strings.Builder
+	s.WriteString(dummy)
 	for _, proto := range []string{"-t", "-u"} {
 		for vip, rs := range map[string]string{vip4: "10.1.0.1%d", "[" + vip6 + "]": "[2001:db8:1::1%d]"} {
-			s += fmt.Sprintf("ipvsadm -A %s %s:80 -s rr\n", proto, vip)
+			fmt.Fprintf(&s, "ipvsadm -A %s %s:80 -s rr\n", proto, vip)
 			for i := 1; i <= 2; i++ {
-				s += fmt.Sprintf("ipvsadm -a %s %s:80 -r "+rs+":80 %s\n", proto, vip, i, method)
+				fmt.Fprintf(&s, "ipvsadm -a %s %s:80 -r "+rs+":80 %s\n", proto, vip, i, method)
 			}
 		}
 	}
-	return s
+	return s.String()
 }
 
 func TestBalances(t *testing.T) {

@@ -3,12 +3,10 @@ package live_test
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -138,12 +136,12 @@ func serve(t *testing.T, ns *nstest.NS, name, port string, addrs ...string) {
 				if err != nil {
 					return
 				}
-				p.WriteTo(append([]byte(name+" "), b[:m]...), from)
+				_, _ = p.WriteTo(append([]byte(name+" "), b[:m]...), from)
 			}
 		})
 		t.Cleanup(func() {
 			l.Close()
-			p.Close()
+			_ = p.Close()
 		})
 	}
 }
@@ -158,7 +156,7 @@ func answer(ctx context.Context, c net.Conn, name string) {
 		if err != nil {
 			return
 		}
-		io.WriteString(c, name+" "+s)
+		_, _ = io.WriteString(c, name+" "+s)
 	}
 }
 
@@ -194,7 +192,7 @@ func askFrom(t *testing.T, ns *nstest.NS, network, from, to, s string) string {
 
 // say says s on a connection and returns what is answered, or the error.
 func say(c net.Conn, s string) string {
-	c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
 	if c.RemoteAddr().Network() == "tcp" {
 		if _, err := io.WriteString(c, s+"\n"); err != nil {
 			return err.Error()
@@ -275,9 +273,4 @@ func family(addr string) string {
 		return "IPv6"
 	}
 	return "IPv4"
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return !errors.Is(err, os.ErrNotExist)
 }

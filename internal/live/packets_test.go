@@ -58,14 +58,15 @@ ipvsadm -a -f 7 -r 10.1.0.12 -m
 func TestICMPErrors(t *testing.T) {
 	n := newNetwork(t)
 	n.behind(t)
-	text := dummy
+	var text strings.Builder
+	text.WriteString(dummy)
 	for vip, rs := range map[string]string{vip4: "10.1.0.11", "[" + vip6 + "]": "[2001:db8:1::11]"} {
 		for _, proto := range []string{"-t", "-u"} {
-			text += fmt.Sprintf("ipvsadm -A %s %s:80 -s rr\n", proto, vip)
-			text += fmt.Sprintf("ipvsadm -A %s %s:81 -s rr\nipvsadm -a %s %s:81 -r %s:9 -m\n", proto, vip, proto, vip, rs)
+			fmt.Fprintf(&text, "ipvsadm -A %s %s:80 -s rr\n", proto, vip)
+			fmt.Fprintf(&text, "ipvsadm -A %s %s:81 -s rr\nipvsadm -a %s %s:81 -r %s:9 -m\n", proto, vip, proto, vip, rs)
 		}
 	}
-	run(t, n.director, text)
+	run(t, n.director, text.String())
 	for _, vip := range []string{vip4, vip6} {
 		for _, c := range []struct{ name, port string }{{"no servers", "80"}, {"a server's closed port", "81"}} {
 			for _, network := range []string{"tcp", "udp"} {
@@ -133,7 +134,9 @@ func TestTunnel(t *testing.T) {
 		}
 		defer conn.Close()
 		big := bytes.Repeat([]byte("x"), 1450) // too big for the tunnel in one piece
-		conn.Write(big[:10])
+		if _, err := conn.Write(big[:10]); err != nil {
+			t.Fatal(err)
+		}
 		vip := netip.MustParseAddr(c.vip).AsSlice()
 		got := cap.Packet(t, func(b []byte) bool { return bytes.Contains(b, vip) && bytes.Contains(b, big[:10]) })
 		if len(got) < 2*c.size || got[c.size]>>4 != got[0]>>4 {
@@ -219,8 +222,8 @@ func TestChanges(t *testing.T) {
 	s81 := service(81)
 	must(client.AddService(s81))
 	must(client.DelService(s80.ServiceKey))
-	conn.SetDeadline(time.Now().Add(200 * time.Millisecond))
-	io.WriteString(conn, "y\n")
+	_ = conn.SetDeadline(time.Now().Add(200 * time.Millisecond))
+	_, _ = io.WriteString(conn, "y\n")
 	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("without its service: %v", err)
 	}

@@ -88,8 +88,8 @@ func start(t *testing.T, ns *nstest.NS, socket, text string) *process {
 
 // end sends a signal and waits for the end.
 func (p *process) end(sig os.Signal) *os.ProcessState {
-	p.cmd.Process.Signal(sig)
-	p.cmd.Wait()
+	_ = p.cmd.Process.Signal(sig) // it may have ended already
+	_ = p.cmd.Wait()
 	return p.cmd.ProcessState
 }
 
@@ -229,8 +229,8 @@ func TestUserNamespace(t *testing.T) {
 	if s, _ := r.ReadString('\n'); s != "ready\n" {
 		t.Errorf("daemon said %q", s)
 	}
-	cmd.Process.Signal(syscall.SIGTERM)
-	io.Copy(io.Discard, r)
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	_, _ = io.Copy(io.Discard, r)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v: %s", err, log.String())
 	}

@@ -67,15 +67,14 @@ func (d *daemon) balance(ctx context.Context, serve func(func() error)) error {
 	if err != nil {
 		return err
 	}
-	defer unwatch()
 	server, err := control.Listen(d.Socket, d.engine)
 	if err != nil {
-		return fmt.Errorf("control socket %s: %w", d.Socket, err)
+		return errors.Join(fmt.Errorf("control socket %s: %w", d.Socket, err), unwatch())
 	}
 	serve(server.Serve)
 	d.Ready()
 	<-ctx.Done()
-	err = server.Close()
+	err = errors.Join(server.Close(), unwatch())
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)
 	}

@@ -122,7 +122,7 @@ func newSocket(v6 bool) (*socket, error) {
 	}
 	const buffer = 16 << 20
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, buffer) != nil {
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, buffer) // as much as is allowed
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, buffer) // as much as is allowed
 	}
 	// The path's MTU was looked at already. An error that the kernel made of
 	// it here would go to the client and quote what the client never sent.

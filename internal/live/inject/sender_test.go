@@ -79,7 +79,7 @@ func (n *net2) listen(t *testing.T, addr string) *net.UDPConn {
 	if c == nil {
 		t.FailNow()
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
@@ -145,7 +145,7 @@ func TestSend(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := make([]byte, 1<<16)
-			srv.SetReadDeadline(time.Now().Add(5 * time.Second))
+			_ = srv.SetReadDeadline(time.Now().Add(5 * time.Second))
 			got, from, err := srv.ReadFromUDPAddrPort(b)
 			if err != nil || !bytes.Equal(b[:got], c.payload) || from.Addr().Unmap().String() != c.src {
 				t.Errorf("%d octets from %v, %v", got, from, err)
@@ -183,7 +183,7 @@ func TestMarks(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer tables.Close()
+		defer func() { _ = tables.Close() }()
 		// It would be queued, and so lost, were it not ours.
 		i := rules.NewInterest()
 		i.Requests[rules.Endpoint{Protocol: packet.ProtoUDP, Addr: addr("10.0.0.2"), Port: 99}] = struct{}{}
@@ -217,7 +217,7 @@ func TestMarks(t *testing.T) {
 				return
 			}
 			b := make([]byte, 10)
-			srv.SetReadDeadline(time.Now().Add(5 * time.Second))
+			_ = srv.SetReadDeadline(time.Now().Add(5 * time.Second))
 			got, err := srv.Read(b)
 			if err != nil || string(b[:got]) != c.want {
 				t.Errorf("got %q, %v", b[:got], err)

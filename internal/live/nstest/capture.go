@@ -44,7 +44,9 @@ func (ns *NS) Capture(t testing.TB, name string) *Capture {
 // or nil where none comes within five seconds.
 func (c *Capture) Packet(t testing.TB, match func(datagram []byte) bool) []byte {
 	t.Helper()
-	c.f.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if err := c.f.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
 	b := make([]byte, 1<<16)
 	for {
 		n, err := c.f.Read(b)

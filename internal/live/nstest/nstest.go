@@ -39,7 +39,11 @@ func New(t testing.TB) *NS {
 	if err != nil {
 		t.Fatalf("network namespace: %v", err)
 	}
-	t.Cleanup(func() { ns.fd.Close() })
+	t.Cleanup(func() {
+		if err := ns.fd.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	ns.Do(t, func() {
 		lo, err := netlink.LinkByName("lo")
 		if err == nil {

@@ -23,7 +23,7 @@ func TestLosses(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer q.Close()
+		defer func() { _ = q.Close() }()
 		if l, err := Losses(7, 1); err != nil || l != (Loss{}) {
 			t.Errorf("%+v, %v", l, err)
 		}

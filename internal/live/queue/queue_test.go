@@ -48,7 +48,7 @@ func newEcho(t *testing.T) *echo {
 			t.Error(err)
 			return
 		}
-		defer tables.Close()
+		defer func() { _ = tables.Close() }()
 		if e.q, err = queue.Listen(queue.Config{Number: 7}); err != nil {
 			t.Error(err)
 			return
@@ -63,9 +63,9 @@ func newEcho(t *testing.T) *echo {
 		t.FailNow()
 	}
 	t.Cleanup(func() {
-		e.conn.Close()
-		e.c.Close()
-		e.q.Close()
+		_ = e.conn.Close()
+		_ = e.c.Close()
+		_ = e.q.Close()
 	})
 	return e
 }
@@ -95,7 +95,7 @@ func (e *echo) send(t *testing.T, s string) {
 func (e *echo) receive(t *testing.T, wait time.Duration) string {
 	t.Helper()
 	b := make([]byte, 100)
-	e.conn.SetReadDeadline(time.Now().Add(wait))
+	_ = e.conn.SetReadDeadline(time.Now().Add(wait))
 	n, err := e.conn.Read(b)
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestBusy(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 		if err == nil {
-			q.Close()
+			_ = q.Close()
 		}
 	})
 }

@@ -72,7 +72,7 @@ func (w *watcher) drain() (any bool) {
 
 func (w *watcher) timeout(d time.Duration) {
 	tv := unix.NsecToTimeval(d.Nanoseconds())
-	w.socket.SetReceiveTimeout(&tv) // it only stores it
+	_ = w.socket.SetReceiveTimeout(&tv) // it only stores it
 }
 
 func (w *watcher) close() {

@@ -197,7 +197,7 @@ func TestForeign(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer stop()
+		defer func() { _ = stop() }()
 		if err := tables.Apply(want, nil); err != nil { // which deletes, too
 			t.Error(err)
 		}
