@@ -36,6 +36,7 @@ func (c *call) engineData(s *sched.Service, k *conntrack.Key) bool {
 	if len(b) <= h.Len+packet.SizeUDP {
 		return false
 	}
+	c.p.Linearize(c.p.Len())
 	k.PE, k.PEData = s.PE, callID(b[h.Len+packet.SizeUDP:])
 	return k.PEData != nil
 }

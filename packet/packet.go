@@ -35,6 +35,7 @@ type Packet struct {
 	Route    *Route // where it goes at present (skb_dst); nil: not routed, no hook looks at it
 	IgnoreDF bool   // fragment it even if it says don't fragment (skb->ignore_df)
 	FragMax  int    // size of the largest fragment it was put together from; 0: came whole
+	Linear   int    // octets from the start that were made one piece, whatever fragments it was put together from (skb_ensure_writable)
 	Partial  int    // where a transport header starts whose checksum is still that of the pseudo header alone (CHECKSUM_PARTIAL); 0: none
 	GSOSize  int    // payload octets of each segment of a super-packet; 0: no super-packet
 	HWAddr   [6]byte
@@ -73,14 +74,27 @@ func (p *Packet) Push(n int) []byte {
 		p.buf, p.off = b, Headroom+n
 	}
 	p.off -= n
+	if p.Linear > 0 {
+		p.Linear += n
+	}
 	return p.Data()
 }
 
 // Pull drops the first n octets, which must exist.
-func (p *Packet) Pull(n int) { p.off += n }
+func (p *Packet) Pull(n int) {
+	p.off += n
+	p.Linear = max(0, p.Linear-n)
+}
 
 // Replace makes b the datagram and keeps all else; the Packet then owns b.
 func (p *Packet) Replace(b []byte) { p.buf, p.off = b, 0 }
+
+// Linearize notes that the first n octets are about to be written to, or read as
+// one piece. A datagram put together from fragments, which leaves in the same
+// ones where it can, has lost their cuts there.
+//
+// Kernel: net/core/skbuff.c, skb_ensure_writable, pskb_may_pull, skb_linearize (6.1).
+func (p *Packet) Linearize(n int) { p.Linear = max(p.Linear, n) }
 
 // Trim cuts the datagram to n octets, n not above Len.
 func (p *Packet) Trim(n int) { p.buf = p.buf[:p.off+n] }

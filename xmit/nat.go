@@ -152,6 +152,7 @@ const (
 // UDP and SCTP (6.1).
 func rewrite(p *packet.Packet, h *packet.Header, cp *conntrack.Conn, dir way) bool {
 	b := p.Data()[min(h.Len, p.Len()):]
+	linearize(p, h.Len, h.Protocol)
 	at, old, new, oldPort, newPort := 2, &cp.Virtual, &cp.Dest, cp.VPort, cp.DPort
 	if dir == toClient {
 		at, old, new, oldPort, newPort = 0, new, old, newPort, oldPort
@@ -190,6 +191,19 @@ func rewrite(p *packet.Packet, h *packet.Header, cp *conntrack.Conn, dir way) bo
 		}
 	}
 	return true
+}
+
+// linearize notes that a transport header at off is made writable.
+func linearize(p *packet.Packet, off int, proto uint8) {
+	switch proto {
+	case packet.ProtoTCP:
+		off += packet.SizeTCP
+	case packet.ProtoUDP:
+		off += packet.SizeUDP
+	case packet.ProtoSCTP:
+		off += packet.SizeSCTP
+	}
+	p.Linearize(off)
 }
 
 func adjust(check []byte, f packet.Family, old, new *packet.Addr, oldPort, newPort uint16) {

@@ -77,6 +77,7 @@ func translateICMP(p *packet.Packet, q *packet.Header, cp *conntrack.Conn, dir w
 	if len(b) < need {
 		return false
 	}
+	p.Linearize(need)
 	if dir == toClient {
 		setSrc(p, &cp.Virtual)
 		setQuotedDst(b, q, &cp.Virtual)

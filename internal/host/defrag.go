@@ -292,15 +292,15 @@ func (q *fragQueue) pieces(coalesce bool) []piece {
 
 // become makes p the joined datagram, with what its first fragment knew.
 func (q *fragQueue) become(p *packet.Packet, head *frag, buf []byte) *state {
-	s := &state{src: source(head.p), dst: destination(head.p)}
+	s := new(state)
 	if o := knownState(head.p); o != nil {
 		s.options = o.options
 	}
 	p.Replace(buf)
 	p.Pull(packet.Headroom)
 	p.Kind, p.Mark, p.Ours, p.IgnoreDF = head.p.Kind, head.p.Mark, head.p.Ours, head.p.IgnoreDF
+	p.Linear = 0
 	p.Origin = s
-	s.whole = p.Len()
 	return s
 }
 

@@ -213,6 +213,7 @@ func TestGeometryOfNAT(t *testing.T) {
 		if p.IsFragment() && !w.h.Defrag(p, xmit.DefragForward) {
 			return xmit.Stolen
 		}
+		p.Linearize(packet.SizeIPv4 + packet.SizeTCP)
 		p.Data()[12] = 99
 		packet.SetIPv4Checksum(p.Data(), 0)
 		return xmit.Accept

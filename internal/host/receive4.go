@@ -75,6 +75,5 @@ func earlyDemux(p *packet.Packet) {
 	if s == nil || len(s.pieces) == 0 || p.Kind != packet.ToHost || p.Data()[9] != packet.ProtoTCP {
 		return
 	}
-	pieces, first := s.cuts(p)
-	s.pieces, _ = pull(pieces, first, int(p.Data()[0]&0xf)*4+packet.SizeTCP)
+	p.Linearize(int(p.Data()[0]&0xf)*4 + packet.SizeTCP)
 }

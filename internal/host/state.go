@@ -12,9 +12,6 @@ type state struct {
 	// The pieces that a reassembled datagram is made of, behind the first one,
 	// which has all that the pieces don't.
 	pieces []piece
-	whole  int         // the datagram's length when it was put together
-	src    packet.Addr // and its addresses
-	dst    packet.Addr
 }
 
 // piece is a fragment's payload.
@@ -40,12 +37,10 @@ func knownState(p *packet.Packet) *state {
 }
 
 // cuts returns the pieces of p behind its first, and the first's length with all
-// headers: what is left of them after what happened to p meanwhile. NAT makes
-// the transport header writable, which takes what it needs from the pieces into
-// the first.
+// headers: what is left of them after what happened to p meanwhile. What was to
+// be one piece was taken from the pieces into the first.
 //
-// Kernel: net/core/skbuff.c, __pskb_pull_tail, by way of skb_ensure_writable in
-// ip_vs_proto_tcp.c, tcp_dnat_handler and its kind (6.1).
+// Kernel: net/core/skbuff.c, __pskb_pull_tail (6.1).
 func (s *state) cuts(p *packet.Packet) (pieces []piece, first int) {
 	if s == nil || len(s.pieces) == 0 {
 		return nil, p.Len()
@@ -57,28 +52,7 @@ func (s *state) cuts(p *packet.Packet) (pieces []piece, first int) {
 	if first = p.Len() - total; first <= 0 {
 		return nil, p.Len()
 	}
-	pieces = s.pieces
-	if p.Len() != s.whole || source(p) == s.src && destination(p) == s.dst {
-		return pieces, first
-	}
-	var h packet.Header
-	if !p.ParseHeader(&h) {
-		return pieces, first
-	}
-	return pull(pieces, first, h.Len+headerSize(h.Protocol))
-}
-
-// headerSize is how much of a transport header NAT writes to.
-func headerSize(proto uint8) int {
-	switch proto {
-	case packet.ProtoTCP:
-		return packet.SizeTCP
-	case packet.ProtoUDP:
-		return packet.SizeUDP
-	case packet.ProtoSCTP:
-		return packet.SizeSCTP
-	}
-	return 0
+	return pull(s.pieces, first, p.Linear)
 }
 
 // pull moves octets from the pieces until the first has want, if all together
