@@ -93,7 +93,7 @@ func (c *call) ftpIn(cp *conntrack.Conn) bool {
 }
 
 func (c *call) ftpCommand(cp *conntrack.Conn, f *conntrack.FTP, data []byte) bool {
-	if mode, found := passive(data, cp.Family); found {
+	if mode, found := passive(data, cp.Family, f.Mode); found {
 		f.Mode = mode
 		return true
 	}

@@ -15,10 +15,11 @@ type ftpAddress struct {
 	start, end int
 }
 
-// passive looks for PASV or EPSV in what a client says and returns which.
+// passive looks for PASV or EPSV in what a client says and returns which; was is
+// what it asked for before, and stays with an EPSV for another family.
 //
 // Kernel: ip_vs_ftp.c, ip_vs_ftp_in (6.1).
-func passive(data []byte, f packet.Family) (mode uint8, found bool) {
+func passive(data []byte, f packet.Family, was uint8) (mode uint8, found bool) {
 	for i := 0; i+6 <= len(data); i++ {
 		s := string(data[i : i+6])
 		if f == packet.IPv4 && strings.EqualFold(s, "PASV\r\n") {
@@ -32,10 +33,8 @@ func passive(data []byte, f packet.Family) (mode uint8, found bool) {
 			if f == packet.IPv6 {
 				want = '2'
 			}
-			// An address family that isn't the connection's ends the search, as
-			// if it were another command.
 			if i+7 > len(data) || data[i+6] != '\r' || s[5] != want {
-				return 0, false
+				return was, true
 			}
 		}
 		return ftpEPSV, true
@@ -86,12 +85,16 @@ func parseAddress(data []byte, pattern string, skip byte, extended bool, f packe
 	switch {
 	case family == "" && host == "" && answer:
 		r.addr = preset
-	case family == "1" && f == packet.IPv4 || family == "2" && f == packet.IPv6:
-		a, err := netip.ParseAddr(host)
-		var af packet.Family
-		if r.addr, af = packet.AddrFrom(a); err != nil || af != f || a.Zone() != "" {
+	case family == "1" && f == packet.IPv4:
+		if r.addr, ok = dottedQuad(host); !ok {
 			return r, false
 		}
+	case family == "2" && f == packet.IPv6:
+		a, err := netip.ParseAddr(host)
+		if err != nil || a.Is4() || a.Zone() != "" {
+			return r, false
+		}
+		r.addr, _ = packet.AddrFrom(a)
 	default:
 		return r, false
 	}
@@ -107,6 +110,29 @@ func parseAddress(data []byte, pattern string, skip byte, extended bool, f packe
 	}
 	r.port, r.end = uint16(port), len(data)-len(rest)+digits+1
 	return r, true
+}
+
+// dottedQuad reads an IPv4 address, whose numbers may have leading zeros.
+//
+// Kernel: net/core/utils.c, in4_pton (6.1).
+func dottedQuad(s string) (a packet.Addr, ok bool) {
+	parts := strings.Split(s, ".")
+	if len(parts) != 4 {
+		return a, false
+	}
+	for i, p := range parts {
+		n := 0
+		for _, c := range []byte(p) {
+			if n = n*10 + int(c-'0'); !isDigit(c) || n > 255 {
+				return a, false
+			}
+		}
+		if p == "" {
+			return a, false
+		}
+		a[i] = byte(n)
+	}
+	return a, true
 }
 
 // parseNumbers reads the old form, six numbers between commas.
