@@ -1,10 +1,14 @@
 package conntrack
 
 // New makes a connection and, unless it is for one packet, hashes it. Its timer
-// is not running until Put. nil when the shard is full.
+// is not running until Put. nil when the shard is full, or there are as many as
+// there may be.
 //
 // Kernel: ip_vs_conn.c, ip_vs_conn_new (6.1).
 func (s *Shard) New(n *New) *Conn {
+	if s.table.newer && s.table.count.Load() >= s.table.sizing.most.Load() {
+		return nil
+	}
 	c, i := s.slab.get()
 	if c == nil {
 		return nil
@@ -57,6 +61,9 @@ func (s *Shard) link(c *Conn) {
 	}
 	c.Flags |= hashed
 	s.insert(c, uint32(c.self&maxConns))
+	if t := s.table; t.newer && t.count.Load() > t.sizing.grow.Load() {
+		t.sizing.due.Store(true)
+	}
 }
 
 func (s *Shard) unlink(c *Conn) bool {
@@ -134,13 +141,21 @@ func (s *Shard) FillCPort(c *Conn, port uint16) {
 	}
 }
 
+// invalid is the port of a template that can't be used.
+const invalid = 0xffff
+
 // Invalidate makes a template whose server can't be used unfindable; it stays
-// until its time is over.
+// until its time is over. In 6.1 it is hashed anew, under ports that nothing
+// has; in 7.3 it stays where it is, and lookups pass it over.
 //
-// Kernel: ip_vs_conn.c, ip_vs_check_template (6.1).
+// Kernel: ip_vs_conn.c, ip_vs_check_template (6.1, 7.3).
 func (s *Shard) Invalidate(c *Conn) {
-	if c.VPort != 0xffff && s.unlink(c) {
-		c.DPort, c.VPort, c.CPort = 0xffff, 0xffff, 0
+	if s.table.newer {
+		c.DPort = invalid
+		return
+	}
+	if c.VPort != invalid && s.unlink(c) {
+		c.DPort, c.VPort, c.CPort = invalid, invalid, 0
 		s.link(c)
 	}
 }

@@ -36,7 +36,8 @@ func (s *Shard) in(k *Key, cport uint16) *Conn {
 }
 
 // Out returns the connection that a reply belongs to: k.Client is the packet's
-// source, k.Virtual its destination. With several that fit, the newest. nil if
+// source, k.Virtual its destination. With several that fit, the one at the
+// chain's head: the newest, as long as the chains weren't turned around. nil if
 // there is none.
 //
 // Kernel: ip_vs_conn.c, ip_vs_conn_out_get (6.1).
@@ -68,12 +69,20 @@ func (s *Shard) Template(k *Key) *Conn {
 		c := s.at(i)
 		if c.hash == hash && c.Family == k.Family && c.Client == k.Client && c.Virtual == k.Virtual &&
 			c.VPort == k.VPort && c.CPort == k.CPort && c.Flags&Template != 0 && c.Protocol == k.Protocol &&
-			s.samePE(c, k) {
+			s.samePE(c, k) && !s.invalidated(c, k) {
 			return c
 		}
 		i = c.next
 	}
 	return nil
+}
+
+// invalidated reports whether lookups pass a template over. With a persistence
+// engine they don't: it is found, and looked at, each time.
+//
+// Kernel: ip_vs_conn.c, ip_vs_ct_in_get (7.3).
+func (s *Shard) invalidated(c *Conn, k *Key) bool {
+	return s.table.newer && c.DPort == invalid && k.PEData == nil
 }
 
 func (s *Shard) hashKey(k *Key) uint32 {

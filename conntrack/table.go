@@ -21,6 +21,11 @@ type Config struct {
 	Seed   uint64 // of the hash: random where clients choose their addresses
 	Owner  Owner
 	Now    time.Duration
+
+	// Newer says that the table is that of Linux 7.3: its size follows the
+	// load, with which chains turn around, and a template that can't be used
+	// is marked by its server port alone.
+	Newer bool
 }
 
 // Table is a connection table. The methods of a Shard need its lock; those of
@@ -35,12 +40,16 @@ type Table struct {
 	// noCPort counts connections whose client's port isn't known yet, so that
 	// lookups need not try port 0 for nothing.
 	noCPort atomic.Int32
+
+	newer  bool
+	sizing sizing
 }
 
 // NewTable returns an empty table.
 func NewTable(c Config) *Table {
 	n := min(max(c.Shards, 1), maxShard/2)
-	t := &Table{n: n, seed: c.Seed, owner: c.Owner}
+	t := &Table{n: n, seed: c.Seed, owner: c.Owner, newer: c.Newer}
+	t.sizing.init(c.Newer, c.Now)
 	if n > 1 {
 		t.shards = make([]Shard, 2*n)
 	} else {
@@ -90,6 +99,13 @@ func (t *Table) UnlockAll() {
 // Advance moves the table to now: timers that are due fire. With one shard they
 // fire strictly in order; with more, in order within each shard.
 func (t *Table) Advance(now time.Duration) {
+	if t.newer {
+		t.resize(now)
+	}
+	t.expireUntil(now)
+}
+
+func (t *Table) expireUntil(now time.Duration) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.Lock()

@@ -25,6 +25,9 @@ func (d *Director) change(f func() error) error {
 func (d *Director) AddService(c sched.ServiceConfig) error {
 	return d.change(func() error {
 		_, err := d.table.AddService(c)
+		if err == nil {
+			d.conns.Allocate()
+		}
 		return err
 	})
 }
@@ -192,5 +195,7 @@ func (d *Director) Conns(f func(*ConnInfo) bool) {
 	})
 }
 
-// TableSize is the number of buckets that listings show (size=4096).
-const TableSize = 4096
+// TableSize returns the number of buckets of the connection table that listings
+// show: 4096, or with Linux 7.3 none before the first service, then as many as
+// the number of connections wants.
+func (d *Director) TableSize() int { return d.conns.Size() }

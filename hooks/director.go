@@ -17,7 +17,7 @@ type Config struct {
 	Seed   uint64        // of the connection table's hash; random where clients choose their addresses
 	Now    time.Duration // the clock's reading at the start; its zero is the caller's choice
 	Random func() uint32 // safe for concurrent use; nil: a fixed sequence
-	Twos   bool          // the scheduler twos exists, as on kernels newer than Debian's 6.1
+	Kernel Kernel        // whose rules hold where versions differ
 }
 
 // Director is one ip_vs: services, connections, settings. Its hook functions
@@ -34,6 +34,7 @@ type Director struct {
 	xmit     xmit.Settings
 	set      settings
 	random   func() uint32
+	kernel   Kernel
 
 	active  [2]atomic.Bool // by family: the hooks exist
 	now     atomic.Int64
@@ -50,14 +51,15 @@ func New(c Config) *Director {
 		xmit:     xmit.Settings{PMTUDisc: true},
 		set:      defaultSettings(),
 		random:   c.Random,
+		kernel:   c.Kernel,
 	}
 	if d.random == nil {
 		var n atomic.Uint32
 		d.random = func() uint32 { return n.Add(0x9e3779b9) }
 	}
-	d.table.Twos, d.table.Random = c.Twos, d.random
+	d.table.Twos, d.table.Random = c.Kernel == Linux7_3, d.random
 	d.table.ValidAddr = d.validAddr
-	d.conns = conntrack.NewTable(conntrack.Config{Shards: c.Shards, Seed: c.Seed, Owner: d, Now: c.Now})
+	d.conns = conntrack.NewTable(conntrack.Config{Shards: c.Shards, Seed: c.Seed, Owner: d, Now: c.Now, Newer: c.Kernel == Linux7_3})
 	d.now.Store(int64(c.Now))
 	d.table.Advance(c.Now)
 	d.timers.init(c.Now)

@@ -37,8 +37,9 @@ type settings struct {
 
 	dropRate int // of each so many packets that would make a connection one is dropped; 0: none
 
-	// What is kept for the sync daemon, which there is not yet.
-	sync map[string]string
+	// What is kept without effect: of the sync daemon, which there is not yet,
+	// and of what is done otherwise here.
+	kept map[string]string
 
 	shown map[string]string // flags as they were written
 }
@@ -48,32 +49,56 @@ func defaultSettings() settings {
 		ConnReuseMode: 1, RunEstimation: true, SNATReroute: true,
 		AMDropRate: 10, AMemThresh: 1024,
 		shown: map[string]string{},
-		sync: map[string]string{
+		kept: map[string]string{
 			"backup_only": "0", "sync_version": "1", "sync_ports": "1", "sync_qlen_max": "15191", "sync_sock_size": "0",
 			"sync_threshold": "3\t50", "sync_refresh_period": "0", "sync_retries": "0", "sync_persist_mode": "0",
+			"svc_lfactor": "-2", "est_cpulist": "0", "est_nice": "0",
 		},
 	}
 }
 
 // setting binds a name under net.ipv4.vs to what it sets.
 type setting struct {
-	name string
-	get  func(*Director) string
-	set  func(*Director, string) error
+	name  string
+	get   func(*Director) string
+	set   func(*Director, string) error
+	since Kernel
 }
 
 // The table of settings, by name. Values, ranges and defaults are the kernel's.
 //
-// Kernel: ip_vs_ctl.c, vs_vars (6.1).
+// Kernel: ip_vs_ctl.c, vs_vars (6.1, 7.3).
 var settingTable = []setting{
 	number("am_droprate", func(d *Director) *int { return &d.set.AMDropRate }),
 	number("amemthresh", func(d *Director) *int { return &d.set.AMemThresh }),
-	synced("backup_only", anyInt),
+	kept("backup_only", anyInt),
 	flag("cache_bypass", func(d *Director) *bool { return &d.set.CacheBypass }),
+	since(Linux7_3, setting{
+		name: "conn_lfactor",
+		get:  func(d *Director) string { return strconv.Itoa(d.conns.Load()) },
+		set:  between(-8, 8, func(d *Director, n int) { d.conns.SetLoad(n) }),
+	}),
+	since(Linux7_3, setting{
+		name: "conn_max",
+		get:  func(d *Director) string { return strconv.Itoa(d.conns.MaxConns()) },
+		set: func(d *Director, v string) error {
+			// The kernel takes this number for none.
+			if n, err := parse(v, 32); err == nil && n == math.MinInt32 {
+				return nil
+			}
+			return between(0, conntrack.MostConns, func(d *Director, n int) { d.conns.SetMaxConns(n) })(d, v)
+		},
+	}),
 	number("conn_reuse_mode", func(d *Director) *int { return &d.set.ConnReuseMode }),
 	flag("conntrack", func(d *Director) *bool { return &d.set.Conntrack }),
 	defense("drop_entry", func(d *Director) *int { return &d.set.DropEntry }),
 	defense("drop_packet", func(d *Director) *int { return &d.set.DropPacket }),
+	since(Linux7_3, setting{
+		name: "est_cpulist",
+		get:  func(d *Director) string { return d.set.kept["est_cpulist"] },
+		set:  setCPUList,
+	}),
+	since(Linux7_3, kept("est_nice", func(n int64) bool { return n >= -20 && n <= 19 })),
 	flag("expire_nodest_conn", func(d *Director) *bool { return &d.set.ExpireNoDestConn }),
 	flag("expire_quiescent_template", func(d *Director) *bool { return &d.set.ExpireQuiescentTemplate }),
 	flag("ignore_tunneled", func(d *Director) *bool { return &d.set.IgnoreTunneled }),
@@ -87,27 +112,30 @@ var settingTable = []setting{
 	flag("sloppy_sctp", func(d *Director) *bool { return &d.set.SloppySCTP }),
 	flag("sloppy_tcp", func(d *Director) *bool { return &d.set.SloppyTCP }),
 	flag("snat_reroute", func(d *Director) *bool { return &d.set.SNATReroute }),
-	synced("sync_persist_mode", anyInt),
-	synced("sync_ports", func(n int64) bool { return n >= 1 && n <= 1<<30 && n&(n-1) == 0 }),
-	synced("sync_qlen_max", func(n int64) bool { return n >= 0 }),
-	synced("sync_refresh_period", fitsJiffies),
-	synced("sync_retries", func(n int64) bool { return n >= 0 && n <= 3 }),
-	synced("sync_sock_size", anyInt),
-	{"sync_threshold", func(d *Director) string { return d.set.sync["sync_threshold"] }, setSyncThreshold},
-	synced("sync_version", func(n int64) bool { return n == 0 || n == 1 }),
+	since(Linux7_3, kept("svc_lfactor", func(n int64) bool { return n >= -8 && n <= 8 })),
+	kept("sync_persist_mode", anyInt),
+	kept("sync_ports", func(n int64) bool { return n >= 1 && n <= 1<<30 && n&(n-1) == 0 }),
+	kept("sync_qlen_max", func(n int64) bool { return n >= 0 }),
+	kept("sync_refresh_period", fitsJiffies),
+	kept("sync_retries", func(n int64) bool { return n >= 0 && n <= 3 }),
+	kept("sync_sock_size", anyInt),
+	{name: "sync_threshold", get: func(d *Director) string { return d.set.kept["sync_threshold"] }, set: setSyncThreshold},
+	kept("sync_version", func(n int64) bool { return n == 0 || n == 1 }),
 }
 
 // Settings returns the names of all settings, sorted.
-func Settings() []string {
-	names := make([]string, len(settingTable))
+func (d *Director) Settings() []string {
+	var names []string
 	for i := range settingTable {
-		names[i] = settingTable[i].name
+		if settingTable[i].since <= d.kernel {
+			names = append(names, settingTable[i].name)
+		}
 	}
 	return names
 }
 
-func findSetting(name string) (*setting, error) {
-	i := slices.IndexFunc(settingTable, func(s setting) bool { return s.name == name })
+func (d *Director) findSetting(name string) (*setting, error) {
+	i := slices.IndexFunc(settingTable, func(s setting) bool { return s.name == name && s.since <= d.kernel })
 	if i < 0 {
 		return nil, fmt.Errorf("%s: %w", name, ErrNoSetting)
 	}
@@ -117,7 +145,7 @@ func findSetting(name string) (*setting, error) {
 // Setting returns the value of a setting under net.ipv4.vs, as its file in
 // /proc reads, without the newline.
 func (d *Director) Setting(name string) (value string, err error) {
-	s, err := findSetting(name)
+	s, err := d.findSetting(name)
 	if err != nil {
 		return "", err
 	}
@@ -128,7 +156,7 @@ func (d *Director) Setting(name string) (value string, err error) {
 // SetSetting writes it. Errors: ErrNoSetting for a name the kernel doesn't
 // have, sched.ErrInvalid for a value it refuses.
 func (d *Director) SetSetting(name, value string) error {
-	s, err := findSetting(name)
+	s, err := d.findSetting(name)
 	if err != nil {
 		return err
 	}
@@ -138,6 +166,68 @@ func (d *Director) SetSetting(name, value string) error {
 		}
 		return nil
 	})
+}
+
+// since makes a setting one of a version and those that follow.
+func since(k Kernel, s setting) setting {
+	s.since = k
+	return s
+}
+
+// between returns what sets a number in a range.
+func between(least, most int64, set func(*Director, int)) func(*Director, string) error {
+	return func(d *Director, v string) error {
+		n, err := parse(v, 32)
+		if err != nil || n < least || n > most {
+			return sched.ErrInvalid
+		}
+		set(d, int(n))
+		return nil
+	}
+}
+
+// setCPUList takes the CPUs of the kernel's estimators: numbers and ranges with
+// commas between them, shown in order.
+//
+// Differs: which CPUs there are is not known here; and a stride (0-7:1/2) is not
+// taken.
+//
+// Kernel: lib/bitmap-str.c, bitmap_parselist (7.3).
+func setCPUList(d *Director, v string) error {
+	const most = 8191
+	var on [most + 2]bool
+	for _, r := range strings.FieldsFunc(v, func(c rune) bool { return c == ',' || c == ' ' || c == '\t' || c == '\n' }) {
+		from, to, isRange := strings.Cut(r, "-")
+		if !isRange {
+			to = from
+		}
+		a, err1 := strconv.ParseUint(from, 10, 31)
+		b, err2 := strconv.ParseUint(to, 10, 31)
+		if err1 != nil || err2 != nil || a > b || b > most {
+			return sched.ErrInvalid
+		}
+		for ; a <= b; a++ {
+			on[a] = true
+		}
+	}
+	var ranges []string
+	for a := 0; a <= most; a++ {
+		if !on[a] {
+			continue
+		}
+		b := a
+		for on[b+1] {
+			b++
+		}
+		if a == b {
+			ranges = append(ranges, strconv.Itoa(a))
+		} else {
+			ranges = append(ranges, fmt.Sprintf("%d-%d", a, b))
+		}
+		a = b
+	}
+	d.set.kept["est_cpulist"] = strings.Join(ranges, ",")
+	return nil
 }
 
 // parse reads the first word of a value as the kernel's proc_dointvec does:
@@ -161,9 +251,9 @@ func parse(v string, bits int) (int64, error) {
 }
 
 func number(name string, at func(*Director) *int) setting {
-	return setting{name,
-		func(d *Director) string { return strconv.Itoa(*at(d)) },
-		func(d *Director, v string) error {
+	return setting{name: name,
+		get: func(d *Director) string { return strconv.Itoa(*at(d)) },
+		set: func(d *Director, v string) error {
 			n, err := parse(v, 32)
 			if err == nil {
 				*at(d) = int(n)
@@ -173,9 +263,9 @@ func number(name string, at func(*Director) *int) setting {
 }
 
 func seconds(name string, at func(*Director) *int32) setting {
-	return setting{name,
-		func(d *Director) string { return strconv.Itoa(int(*at(d))) },
-		func(d *Director, v string) error {
+	return setting{name: name,
+		get: func(d *Director) string { return strconv.Itoa(int(*at(d))) },
+		set: func(d *Director, v string) error {
 			n, err := parse(v, 32)
 			if err != nil || !fitsJiffies(n) {
 				return sched.ErrInvalid
@@ -196,8 +286,8 @@ func fitsJiffies(seconds int64) bool {
 // flag is a setting of which only zero or not matters; what is shown is the
 // number that was written.
 func flag(name string, at func(*Director) *bool) setting {
-	return setting{name,
-		func(d *Director) string {
+	return setting{name: name,
+		get: func(d *Director) string {
 			if n, ok := d.set.shown[name]; ok {
 				return n
 			}
@@ -206,7 +296,7 @@ func flag(name string, at func(*Director) *bool) setting {
 			}
 			return "0"
 		},
-		func(d *Director, v string) error {
+		set: func(d *Director, v string) error {
 			n, err := parse(v, 32)
 			if err == nil {
 				*at(d) = n != 0
@@ -240,16 +330,16 @@ func defense(name string, at func(*Director) *int) setting {
 
 func anyInt(n int64) bool { return math.MinInt32 <= n && n <= math.MaxInt32 }
 
-// synced is a setting of the sync daemon: kept and checked, without effect.
-func synced(name string, ok func(int64) bool) setting {
-	return setting{name,
-		func(d *Director) string { return d.set.sync[name] },
-		func(d *Director, v string) error {
+// kept is a setting that is kept and checked, without effect.
+func kept(name string, ok func(int64) bool) setting {
+	return setting{name: name,
+		get: func(d *Director) string { return d.set.kept[name] },
+		set: func(d *Director, v string) error {
 			n, err := parse(v, 64)
 			if err != nil || !ok(n) {
 				return sched.ErrInvalid
 			}
-			d.set.sync[name] = strconv.FormatInt(n, 10)
+			d.set.kept[name] = strconv.FormatInt(n, 10)
 			return nil
 		}}
 }
@@ -263,7 +353,7 @@ func setSyncThreshold(d *Director, v string) error {
 	if len(words) == 0 {
 		return sched.ErrInvalid
 	}
-	now := strings.Fields(d.set.sync["sync_threshold"])
+	now := strings.Fields(d.set.kept["sync_threshold"])
 	copy(now, words)
 	threshold, err := parse(now[0], 32)
 	if err != nil {
@@ -273,6 +363,6 @@ func setSyncThreshold(d *Director, v string) error {
 	if err != nil || threshold < 0 || period < 0 || threshold >= period && period != 0 {
 		return sched.ErrInvalid
 	}
-	d.set.sync["sync_threshold"] = fmt.Sprintf("%d\t%d", threshold, period)
+	d.set.kept["sync_threshold"] = fmt.Sprintf("%d\t%d", threshold, period)
 	return nil
 }

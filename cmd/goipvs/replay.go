@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"goipvs/hooks"
 	"goipvs/internal/replay"
 	"goipvs/internal/setup"
 )
@@ -39,12 +40,16 @@ With -o, OUTDIR gets out.pcapng, list.txt, conns.txt, stats.txt and shows.txt.`,
 	cmd.Flags().StringVar(&a.setup, "setup", "", "what the director was told: ip, sysctl and ipvsadm lines")
 	cmd.Flags().StringVar(&a.timeline, "timeline", "", "what it was told later: lines \"at SECONDS COMMAND\"")
 	cmd.Flags().StringVar(&a.iface, "iface", "", "the interface of a capture that doesn't name it")
+	kernelVar(cmd.Flags(), &a.kernel)
 	cmd.Flags().StringVarP(&a.out, "output", "o", "", "the folder to write to")
 	return cmd
 }
 
 // replayArgs are the options of replay.
-type replayArgs struct{ setup, timeline, iface, out string }
+type replayArgs struct {
+	setup, timeline, iface, out string
+	kernel                      hooks.Kernel
+}
 
 func (a *replayArgs) run(name string, stdout io.Writer) error {
 	if a.setup != "" {
@@ -68,6 +73,7 @@ func (a *replayArgs) run(name string, stdout io.Writer) error {
 		return err
 	}
 	defer in.Close()
+	config.Kernel = a.kernel
 	if !c.Expects() {
 		return a.replay(config, stdout)
 	}
@@ -117,7 +123,7 @@ func (a *replayArgs) compare(c *replay.Case, config replay.Config, stdout io.Wri
 
 // capture replays somebody's capture.
 func (a *replayArgs) capture(name string, stdout io.Writer) (err error) {
-	c := replay.Config{Iface: a.iface, Implied: true, FromFirst: true}
+	c := replay.Config{Iface: a.iface, Implied: true, FromFirst: true, Kernel: a.kernel}
 	if c.Setup, err = setup.ParseFile(a.setup); err != nil {
 		return err
 	}

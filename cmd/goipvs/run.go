@@ -67,6 +67,7 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 	f.IntVar(&o.Queues, "queues", 0, "`number` of queues and workers, 0 for one each CPU")
 	o.Bit = live.DefaultBit
 	f.Var((*markBit)(&o.Bit), "mark-bit", "the `bit` of packets' marks that is goipvs's own")
+	kernelVar(f, &o.Kernel)
 	f.StringVar(&o.State, "state", "", "`file` of what is to be undone after a crash (default: beside the socket)")
 	return cmd
 }

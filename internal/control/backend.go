@@ -23,6 +23,8 @@ type Backend interface {
 	Timeouts() (tcp, fin, udp time.Duration)
 	SetTimeouts(tcp, fin, udp time.Duration) error
 	Conns(func(*hooks.ConnInfo) bool)
+	TableSize() int
+	Settings() []string
 	Setting(name string) (string, error)
 	SetSetting(name, value string) error
 	Totals() (total, rate sched.Counters)

@@ -147,7 +147,7 @@ func TestClientSettings(t *testing.T) {
 			t.Errorf("%s: %q and %q, %v", s.Name, s.Value, v, err)
 		}
 	}
-	if d := cmp.Diff(hooks.Settings(), names); d != "" {
+	if d := cmp.Diff(hooks.New(hooks.Config{}).Settings(), names); d != "" {
 		t.Error(d)
 	}
 	if err := c.SetSetting("sync_threshold", "2 20"); err != nil {

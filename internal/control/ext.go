@@ -104,7 +104,7 @@ func (e *Engine) getSetting(r *request, a attrs) error {
 // dumpSettings lists all settings by name.
 func (e *Engine) dumpSettings(r *request) error {
 	d := &dump{r: r, cmd: CmdGetSetting}
-	for _, name := range hooks.Settings() {
+	for _, name := range e.b.Settings() {
 		value, err := e.b.Setting(name)
 		if err != nil {
 			continue

@@ -4,7 +4,6 @@ import (
 	"syscall"
 	"time"
 
-	"goipvs/hooks"
 	"goipvs/packet"
 	"goipvs/sched"
 )
@@ -45,7 +44,7 @@ func (e *Engine) getConfig(r *request, _ attrs) error {
 func (e *Engine) getInfo(r *request, _ attrs) error {
 	w := r.reply(0, CmdSetInfo)
 	w.u32(InfoAttrVersion, Version)
-	w.u32(InfoAttrConnTabSize, hooks.TableSize)
+	w.u32(InfoAttrConnTabSize, uint32(e.b.TableSize()))
 	w.end(0)
 	r.put(w.b)
 	return nil

@@ -45,7 +45,7 @@ func (e *Engine) proc(name string) ([]byte, error) {
 // Kernel: ip_vs_ctl.c, ip_vs_info_seq_show (6.1).
 func (e *Engine) procServices() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "IP Virtual Server version %d.%d.%d (size=%d)\n", Version>>16, Version>>8&0xff, Version&0xff, hooks.TableSize)
+	fmt.Fprintf(&b, "IP Virtual Server version %d.%d.%d (size=%d)\n", Version>>16, Version>>8&0xff, Version&0xff, e.b.TableSize())
 	b.WriteString("Prot LocalAddress:Port Scheduler Flags\n")
 	b.WriteString("  -> RemoteAddress:Port Forward Weight ActiveConn InActConn\n")
 	e.b.View(func(t *sched.Table) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"goipvs/hooks"
 	"goipvs/packet"
 	"goipvs/xmit"
 )
@@ -51,6 +52,7 @@ type fragKey struct {
 // Kernel: struct fqdir.
 type fragTable struct {
 	timeout     time.Duration
+	kernel      memory
 	queues      map[fragKey]*fragQueue
 	first, last *fragQueue // by deadline: all live equally long
 	mem         int
@@ -239,7 +241,7 @@ func (t *fragTable) account(q *fragQueue, p *packet.Packet, off, end int, ecn ui
 	}
 	q.meat += end - off
 	q.ecn |= ecn
-	n := truesize(etherLen + p.Len())
+	n := t.kernel.truesize(etherLen + p.Len())
 	q.mem += n
 	t.mem += n
 	if off == 0 {
@@ -270,8 +272,8 @@ func (q *fragQueue) join(skip int) (head *frag, buf []byte) {
 // are copied there.
 //
 // Kernel: net/ipv4/inet_fragment.c, inet_frag_reasm_finish;
-// net/core/skbuff.c, skb_try_coalesce (6.1).
-func (q *fragQueue) pieces(coalesce bool) []piece {
+// net/core/skbuff.c, skb_try_coalesce (6.1, 7.3).
+func (q *fragQueue) pieces(coalesce bool, k memory) []piece {
 	var ps []piece
 	room := 0
 	for i := range q.runs {
@@ -279,7 +281,7 @@ func (q *fragQueue) pieces(coalesce bool) []piece {
 			f := &q.runs[i].frags[j]
 			switch {
 			case i == 0 && j == 0:
-				room = tailroom(etherLen + f.p.Len())
+				room = k.tailroom(etherLen + f.p.Len())
 			case coalesce && len(ps) == 0 && len(f.data) <= room:
 				room -= len(f.data)
 			default:
@@ -360,14 +362,21 @@ const (
 	sizeBuffer = 256
 	sizeShared = 320
 	pageSize   = 4096
+	smallHead  = 704 // the least memory of a frame in 7.3, with sizeShared
 )
+
+// memory is how a version's memory allocator rounds sizes.
+type memory hooks.Kernel
 
 // alloc is the size of the memory for n octets of a frame.
 //
-// Kernel: net/core/skbuff.c, __alloc_skb, kmalloc_reserve; mm/slab_common.c,
-// kmalloc_info (6.1).
-func alloc(n int) int {
+// Kernel: net/core/skbuff.c, __alloc_skb, kmalloc_reserve,
+// SKB_SMALL_HEAD_CACHE_SIZE; mm/slab_common.c, kmalloc_info (6.1, 7.3).
+func (k memory) alloc(n int) int {
 	n = (n+63)&^63 + sizeShared
+	if hooks.Kernel(k) == hooks.Linux7_3 && n <= smallHead {
+		return smallHead
+	}
 	size := 512
 	for size < n {
 		size *= 2
@@ -376,16 +385,16 @@ func alloc(n int) int {
 }
 
 // truesize is the memory that a received frame of n octets takes.
-func truesize(n int) int { return sizeBuffer + alloc(linkRoom+n) }
+func (k memory) truesize(n int) int { return sizeBuffer + k.alloc(linkRoom+n) }
 
 // tailroom is how many octets fit behind a frame of n octets in its buffer. The
 // frame starts two octets in, so that its datagram is aligned; one larger than a
 // page lies elsewhere.
 //
 // Kernel: net/packet/af_packet.c, packet_snd (6.1).
-func tailroom(n int) int {
+func (k memory) tailroom(n int) int {
 	if linkRoom+n >= pageSize {
 		return 0
 	}
-	return alloc(linkRoom+n) - sizeShared - (2 + n)
+	return k.alloc(linkRoom+n) - sizeShared - (2 + n)
 }

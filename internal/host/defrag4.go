@@ -36,7 +36,7 @@ func (h *Host) gather4(p *packet.Packet, user fragUser) bool {
 		return false
 	}
 	t.kill(q)
-	if why := q.reassemble4(p); why != "" {
+	if why := q.reassemble4(p, t.kernel); why != "" {
 		h.drop(p, why, "ip_frag_reasm")
 		return false
 	}
@@ -98,7 +98,7 @@ func (h *Host) queue4(t *fragTable, q *fragQueue, p *packet.Packet) packet.Reaso
 // or "".
 //
 // Kernel: net/ipv4/ip_fragment.c, ip_frag_reasm (6.1).
-func (q *fragQueue) reassemble4(p *packet.Packet) packet.Reason {
+func (q *fragQueue) reassemble4(p *packet.Packet, k memory) packet.Reason {
 	ce, ok := ecnOf(q.ecn)
 	if !ok {
 		return ReasonFragECN
@@ -109,7 +109,7 @@ func (q *fragQueue) reassemble4(p *packet.Packet) packet.Reason {
 		return ReasonFragTooLong
 	}
 	s := q.become(p, head, buf)
-	s.pieces = q.pieces(q.key.user == userLocal)
+	s.pieces = q.pieces(q.key.user == userLocal, k)
 	p.FragMax = max(q.maxDF, q.maxSize)
 	b := p.Data()
 	binary.BigEndian.PutUint16(b[2:], uint16(total))

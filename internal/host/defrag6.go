@@ -208,7 +208,7 @@ func (q *fragQueue) reassemble6(p *packet.Packet) packet.Reason {
 	b[f.nextAt] = b[f.at]
 	head, buf := q.join(sizeFragHeader)
 	s := q.become(p, head, buf)
-	s.pieces = q.pieces(false)
+	s.pieces = q.pieces(false, 0)
 	p.IgnoreDF = true
 	p.FragMax = packet.SizeIPv6 + q.maxSize
 	d := p.Data()

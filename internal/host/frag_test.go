@@ -142,7 +142,7 @@ func TestReassemblyLimits(t *testing.T) {
 	for n := range 5000 {
 		w.in("eth0", cut4(whole, 0, 800, id(1000+n)))
 	}
-	if m := w.h.frags[0].mem; m > fragHighMem+truesize(1500)+fragQueueMem {
+	if m := w.h.frags[0].mem; m > fragHighMem+memory(0).truesize(1500)+fragQueueMem {
 		t.Errorf("%d octets wait", m)
 	}
 	w.now += time.Minute

@@ -33,6 +33,7 @@ type Config struct {
 	Now      time.Duration   // the clock's reading at the start
 	Random   func() uint32   // for identifications of headers made here; nil: a fixed sequence
 	Listener packet.Listener // gets the events of every packet; nil: none
+	Kernel   hooks.Kernel    // whose rules hold where versions differ
 }
 
 // Host is one emulated host. It is not safe for concurrent use: one goroutine
@@ -41,6 +42,7 @@ type Host struct {
 	sink     Sink
 	hooks    Hooks
 	listener packet.Listener
+	kernel   hooks.Kernel
 	random   func() uint32
 	now      time.Duration
 	next     time.Duration // when the next timer is due; 0: none
@@ -73,7 +75,7 @@ type Host struct {
 // filter, no rate limit on ICMP errors, no forwarding.
 func New(c Config) *Host {
 	h := &Host{
-		sink: c.Sink, listener: c.Listener, random: c.Random, now: c.Now,
+		sink: c.Sink, listener: c.Listener, kernel: c.Kernel, random: c.Random, now: c.Now,
 		ifaces: make([]*iface, 1), gen: 1,
 		own4: make(map[packet.Addr]struct{}),
 		v4:   newFIB(packet.IPv4), v6: newFIB(packet.IPv6),
@@ -83,6 +85,7 @@ func New(c Config) *Host {
 		h.random = sequence()
 	}
 	h.frags[0].timeout, h.frags[1].timeout = fragTime4, fragTime6
+	h.frags[0].kernel, h.frags[1].kernel = memory(c.Kernel), memory(c.Kernel)
 	lo := &iface{name: loopbackName, kind: loopback, mtu: loopbackMTU, up: true}
 	h.addIface(lo)
 	// Neither fails on a host without addresses.

@@ -122,9 +122,9 @@ func (h *Host) wait(p *packet.Packet, d *iface, to packet.Addr) {
 	if p.Listener != nil {
 		p.Listener.Event(p, Unresolved{NextHop: to, Family: p.Family, If: d.name})
 	}
-	size := truesize(etherLen + p.Len())
+	size := memory(h.kernel).truesize(etherLen + p.Len())
 	for len(n.waiting) > 0 && n.octets+size > maxUnresolved {
-		n.octets -= truesize(etherLen + n.waiting[0].Len())
+		n.octets -= memory(h.kernel).truesize(etherLen + n.waiting[0].Len())
 		n.waiting = n.waiting[1:]
 	}
 	n.waiting = append(n.waiting, h.keep(p))

@@ -30,6 +30,7 @@ type Options struct {
 	Queue  uint16       // the first queue's number; after a crash it may be one behind those used before
 	Queues int          // 0: one for each CPU
 	Bit    uint32       // the bit of the mark that says "ours"; 0: DefaultBit
+	Kernel hooks.Kernel // whose rules hold where versions differ
 	Stdout io.Writer    // what listings in the setup print
 	Log    func(string) // what the user should know; safe for concurrent use
 	Ready  func()       // called once when the rules are in and the socket is served
@@ -136,7 +137,7 @@ func (d *daemon) open() error {
 	}
 	d.stack = &stack{routes: d.routes, sender: sender, counts: &d.counts, limit: newErrorLimit()}
 	d.director = hooks.New(hooks.Config{
-		Stack: d.stack, Shards: 8 * d.Queues, Seed: rand.Uint64(), Random: rand.Uint32,
+		Stack: d.stack, Kernel: d.Kernel, Shards: 8 * d.Queues, Seed: rand.Uint64(), Random: rand.Uint32,
 	})
 	if err := d.openQueues(); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"goipvs/hooks"
 	"goipvs/internal/host"
 	"goipvs/internal/setup"
 	"goipvs/packet"
@@ -33,6 +34,8 @@ type Config struct {
 	// ListingDelay is how long a listing takes to come, unless the next frame
 	// or command is due before.
 	ListingDelay time.Duration
+	// Kernel is the version whose rules hold where versions differ.
+	Kernel hooks.Kernel
 	// Listener, if not nil, gets the events of each packet.
 	Listener packet.Listener
 
@@ -101,7 +104,7 @@ func Run(c Config, o Observer) (*Report, error) {
 	if r.maxGap == 0 {
 		r.maxGap = longestGap
 	}
-	r.machine = newMachine(r, c.Listener)
+	r.machine = newMachine(r, c.Listener, c.Kernel)
 	first, err := c.Capture.Next()
 	if err != nil && err != io.EOF {
 		return nil, err
