@@ -135,6 +135,19 @@ func TestICMPRelated6(t *testing.T) {
 	}
 }
 
+// An error for the client needs a way, as every translated reply does.
+func TestICMPReroute(t *testing.T) {
+	w := newWorld(t)
+	svc{}.add(w, rs4)
+	w.syn(1, 1024)()
+	w.stack.NoReroute = true
+	w.steps(
+		step{func() string { return w.fwd(aboutRequest(3, 3, 0)) }, "DROP no-reroute"},
+		quietly(func() { w.set("snat_reroute=0") }),
+		step{func() string { return w.fwd(aboutRequest(3, 3, 0)) }, "ACCEPT reply: 203.0.113.10 > 198.51.100.1 ICMP 3/3"},
+	)
+}
+
 // With schedule_icmp an error makes the connection that it is about.
 func TestScheduleICMP(t *testing.T) {
 	noDest := func(w *world, k string) { w.delDest(svc{}.key(), k) }

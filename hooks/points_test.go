@@ -191,3 +191,20 @@ func TestNames(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// Which addresses a server may have.
+func TestValidAddr(t *testing.T) {
+	for addr, want := range map[string]bool{
+		"10.1.0.11": true, "10.1.0.1": true, "127.0.0.1": true,
+		"0.0.0.0": false, "255.255.255.255": false, "224.0.0.1": false,
+		"2001:db8:1::b": true, "2001:db8:1::1": true, "::1": true, "fe80::1": true,
+		"::": false, "ff02::1": false, "fe80::2": false,
+	} {
+		w := newWorld(t)
+		w.stack.Local[packettest.Addr("fe80::1")] = true
+		k := svc{}.add(w)
+		if err := w.AddDest(k, w.dest(addr+" -i")); (err == nil) != want {
+			t.Errorf("%s: %v", addr, err)
+		}
+	}
+}

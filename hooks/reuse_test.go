@@ -269,3 +269,30 @@ func TestThresholds(t *testing.T) {
 		})
 	}
 }
+
+// A control connection that is over but still has data connections isn't ended
+// by a SYN; the SYN gets a new one beside it, unless the kernel's tracking has
+// the old.
+func TestConnReuseControlling(t *testing.T) {
+	w := newWorld(t)
+	c := newControl(w, false)
+	c.say("PORT 198,51,100,1,40,1\r\n", "200 ok\r\n")
+	c.fromClient(rst, "")
+	again := from(1).TCP(3000, 21, syn, nil)
+	tracked := packettest.Arrived(again, true)
+	tracked.Tracked = true
+	old := []string{
+		"TCP CLOSE 198.51.100.1:3000 203.0.113.10:21 10.1.0.11:21",
+		"TCP LISTEN 198.51.100.1:10241 203.0.113.10:20 10.1.0.11:20",
+	}
+	w.steps(step{func() string { return w.hook(LocalIn, tracked) }, "STOLEN request: 198.51.100.1:3000 > 10.1.0.11:21"})
+	if d := cmp.Diff([]string{"TCP SYN_RECV 198.51.100.1:3000 203.0.113.10:21 10.1.0.11:21", old[1]}, w.conns()); d != "" {
+		t.Errorf("tracked: -want +got:\n%s", d)
+	}
+	c.fromClient(ack, "")
+	c.fromClient(rst, "")
+	w.steps(step{func() string { return w.in(again) }, "STOLEN request: 198.51.100.1:3000 > 10.1.0.11:21"})
+	if d := cmp.Diff(append(old, "TCP SYN_RECV 198.51.100.1:3000 203.0.113.10:21 10.1.0.11:21"), w.conns()); d != "" {
+		t.Errorf("not tracked: -want +got:\n%s", d)
+	}
+}
