@@ -22,13 +22,14 @@ const corpus = "../../testdata/corpus"
 // recorded are the cases that the running daemon is put to: some of each way a
 // packet can go.
 var recorded = []string{
-	"nat-onearm", "nat-syn-ports", "nat-udp-nosum", "nat-badsum",
-	"dr-tcp", "dr-udp",
-	"tun-rs-on-eth0", "v6-tun",
-	"icmp-rs-errors-tcp", "icmp-client-errors-nat",
+	"nat-onearm", "nat-syn-ports", "nat-udp-nosum", "nat-badsum", "nat-mtu-df",
+	"dr-tcp", "dr-udp", "dr-mtu",
+	"tun-rs-on-eth0", "tun-icmp-back", "tun-gue-csum", "v6-tun",
+	"icmp-rs-errors-tcp", "icmp-client-errors-nat", "v6-icmp-client-errors",
 	"hooks-no-dest", "hooks-local-client-udp", "hooks-local-client-dr", "hooks-localnode-udp", "hooks-noforward",
+	"hooks-fwmark-dr", "hooks-service-deleted", "v6-fwmark",
 	"v6-nat-udp", "v6-local-client",
-	"sched-rr-mixed", "state-weight0", "persist-port0",
+	"ftp-pasv-other-address", "persist-port0", "sched-rr-mixed", "state-thresholds", "state-weight0",
 }
 
 var recordedFlag = flag.String("recorded", "", "shell `pattern` of recorded cases to run instead of a few chosen ones")
