@@ -26,7 +26,8 @@ and collects what leaves it. The clock is the capture's.
 
 CASEDIR is a recorded case: setup.sh, timeline.sh, in.pcapng. Where it has
 out.pcapng or listings, the output is compared with them, and the first
-differences are printed; the exit code is then 1.
+differences are printed; the exit code is then 1. Without --kernel the rules are
+those of the recorded kernel.
 
 CAPTURE is any pcap or pcapng file of Ethernet, raw IP or Linux cooked frames.
 Interfaces are found by their names; one that the capture doesn't name is --iface.
@@ -35,7 +36,10 @@ frame. Frames of which the capture has only the beginning are passed over.
 
 With -o, OUTDIR gets out.pcapng, list.txt, conns.txt, stats.txt and shows.txt.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.run(args[0], cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a.chosen = func() bool { return cmd.Flags().Changed("kernel") }
+			return a.run(args[0], cmd.OutOrStdout())
+		},
 	}
 	cmd.Flags().StringVar(&a.setup, "setup", "", "what the director was told: ip, sysctl and ipvsadm lines")
 	cmd.Flags().StringVar(&a.timeline, "timeline", "", "what it was told later: lines \"at SECONDS COMMAND\"")
@@ -49,6 +53,7 @@ With -o, OUTDIR gets out.pcapng, list.txt, conns.txt, stats.txt and shows.txt.`,
 type replayArgs struct {
 	setup, timeline, iface, out string
 	kernel                      hooks.Kernel
+	chosen                      func() bool // whether the kernel was
 }
 
 func (a *replayArgs) run(name string, stdout io.Writer) error {
@@ -73,7 +78,9 @@ func (a *replayArgs) run(name string, stdout io.Writer) error {
 		return err
 	}
 	defer in.Close()
-	config.Kernel = a.kernel
+	if a.chosen() {
+		config.Kernel = a.kernel
+	}
 	if !c.Expects() {
 		return a.replay(config, stdout)
 	}

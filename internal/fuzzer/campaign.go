@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"goipvs/hooks"
 	"goipvs/internal/replay"
 )
 
@@ -18,6 +19,7 @@ import (
 type Campaign struct {
 	Oracle   *Oracle
 	Features Features
+	Kernel   hooks.Kernel  // the oracle's
 	Seed     uint64        // the first
 	Seeds    int           // how many; 0: until the time is over
 	Time     time.Duration // no new batch is begun after that; 0: no limit
@@ -93,7 +95,7 @@ func (g *Campaign) batch() ([]*trial, error) {
 		if g.State != nil && g.State.Done(g.next, g.Features, g.Frames) {
 			continue
 		}
-		c, err := Generate(g.next, g.Features, g.Frames)
+		c, err := Generate(g.next, g.Features, g.Frames, g.Kernel)
 		if err != nil {
 			g.tally.Refused++
 			if err := g.outcome(g.next, "refused: "+err.Error()); err != nil {

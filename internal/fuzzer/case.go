@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"goipvs/hooks"
 	"goipvs/internal/replay"
 	"goipvs/internal/setup"
 )
@@ -23,6 +24,7 @@ type Case struct {
 	Frames            []Frame
 	End               time.Duration // when the listings are taken
 	GUEPort           uint16
+	Kernel            hooks.Kernel // whose rules the engine follows
 }
 
 // Command is a command of the timeline.

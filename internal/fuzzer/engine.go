@@ -6,20 +6,21 @@ import (
 	"strings"
 	"time"
 
+	"goipvs/hooks"
 	"goipvs/internal/replay"
 	"goipvs/internal/setup"
 )
 
 // Generate makes the case of a seed: its director, and traffic that reacts to
 // what the engine puts out.
-func Generate(seed uint64, f Features, frames int) (*Case, error) {
+func Generate(seed uint64, f Features, frames int, k hooks.Kernel) (*Case, error) {
 	d := newDirector(newDice(seed), f)
 	s := newSchedule(d, frames)
 	g := &generator{
 		traffic: newTraffic(d), slots: s.slots,
 		c: &Case{
 			Name: fmt.Sprintf("found-%d", seed), Description: fmt.Sprintf("seed %d of the differential fuzzer", seed),
-			Arms: d.arms(), Setup: d.lines, End: s.end, GUEPort: d.gue,
+			Arms: d.arms(), Setup: d.lines, End: s.end, GUEPort: d.gue, Kernel: k,
 		},
 	}
 	for _, x := range s.slots {
@@ -43,7 +44,7 @@ func Generate(seed uint64, f Features, frames int) (*Case, error) {
 
 // config returns all that replays a case but its capture.
 func (c *Case) config() (r replay.Config, err error) {
-	r.End = c.End
+	r.End, r.Kernel = c.End, c.Kernel
 	if r.Setup, err = setup.Parse(replay.SetupFile, strings.NewReader(strings.Join(c.Setup, "\n"))); err != nil {
 		return r, err
 	}

@@ -54,6 +54,7 @@ func check(dir string, by time.Duration) ([]string, error) {
 		return nil, err
 	}
 	config.End += by
+	config.Kernel = rc.Meta.Version()
 	if rc.Meta.ConnsAt > 0 {
 		config.ConnsAt = time.Duration(rc.Meta.ConnsAt*float64(time.Second)) + by
 	}

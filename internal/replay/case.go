@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"goipvs/hooks"
 	"goipvs/internal/setup"
 )
 
@@ -19,11 +20,22 @@ import (
 type Meta struct {
 	Name        string   `json:"name"`
 	Description string   `json:"description"`
+	Kernel      string   `json:"kernel"`  // release of the recorded kernel, and more
 	End         float64  `json:"t_end"`   // seconds; 0: not said
 	ConnsAt     float64  `json:"t_conns"` // seconds; 0: not said
 	GUEPort     uint16   `json:"gue_port"`
 	Mask        []Mask   `json:"mask"`
 	Unstable    []string `json:"unstable"` // listings that are not to be compared, without .txt
+}
+
+// Version returns the version whose rules the recorded kernel followed: those
+// before 7.3 follow 6.1 for all that is told apart here.
+func (m *Meta) Version() hooks.Kernel {
+	var major, minor int
+	if n, _ := fmt.Sscanf(m.Kernel, "%d.%d", &major, &minor); n == 2 && (major > 7 || major == 7 && minor >= 3) {
+		return hooks.Linux7_3
+	}
+	return hooks.Linux6_1
 }
 
 // Mask says which fields of an output frame the kernel fills unpredictably.
@@ -90,7 +102,7 @@ const listingDelay = 200 * time.Millisecond
 // Config returns what replays the case, and the open capture, which is the
 // caller's to close.
 func (c *Case) Config() (Config, *os.File, error) {
-	r := Config{End: seconds(c.Meta.End), ConnsAt: seconds(c.Meta.ConnsAt), ListingDelay: listingDelay}
+	r := Config{Kernel: c.Meta.Version(), End: seconds(c.Meta.End), ConnsAt: seconds(c.Meta.ConnsAt), ListingDelay: listingDelay}
 	var err error
 	if r.Setup, err = setup.ParseFile(filepath.Join(c.Dir, SetupFile)); err != nil {
 		return r, nil, err

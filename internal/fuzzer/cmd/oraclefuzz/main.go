@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"goipvs/hooks"
 	"goipvs/internal/fuzzer"
 )
 
@@ -43,7 +44,15 @@ func run() error {
 	write := flag.String("write", "", "only write the cases, for the kernel or by the engine alone, to this `folder`")
 	shrinkDir := flag.String("shrink-case", "", "make the recorded case in this `folder` small, and nothing else")
 	check := flag.Bool("check", false, "only compare the engine with the recorded cases named as arguments")
+	var kernel hooks.Kernel
+	flag.TextVar(&kernel, "kernel", hooks.Linux6_1, "the `version` of Linux to compare with, 6.1 or 7.3")
 	flag.Parse()
+	if kernel == hooks.Linux7_3 {
+		// What the oracle knows that version by.
+		if err := os.Setenv("VMRUN_SUITE", "trixie-backports"); err != nil {
+			return err
+		}
+	}
 	f, err := fuzzer.ParseFeatures(*features)
 	if err != nil {
 		return err
@@ -52,7 +61,7 @@ func run() error {
 	case *check:
 		return checkAll(flag.Args())
 	case *write != "":
-		return writeAll(*write, *seed, max(*seeds, 1), f, *frames)
+		return writeAll(*write, *seed, max(*seeds, 1), f, *frames, kernel)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -66,7 +75,7 @@ func run() error {
 		return o.ShrinkInPlace(ctx, *shrinkDir)
 	}
 	c := fuzzer.Campaign{
-		Oracle: o, Features: f, Seed: *seed, Seeds: *seeds, Time: *limit, Frames: *frames, Batch: *batch,
+		Oracle: o, Features: f, Kernel: kernel, Seed: *seed, Seeds: *seeds, Time: *limit, Frames: *frames, Batch: *batch,
 		Found: *found, Shrink: *shrink, Log: os.Stderr,
 	}
 	if *state != "" {
@@ -83,9 +92,9 @@ func run() error {
 	return err
 }
 
-func writeAll(dir string, seed uint64, n int, f fuzzer.Features, frames int) error {
+func writeAll(dir string, seed uint64, n int, f fuzzer.Features, frames int, k hooks.Kernel) error {
 	for i := range uint64(n) {
-		c, err := fuzzer.Generate(seed+i, f, frames)
+		c, err := fuzzer.Generate(seed+i, f, frames, k)
 		if err != nil {
 			return err
 		}
