@@ -59,24 +59,32 @@ func defaultSettings() settings {
 
 // setting binds a name under net.ipv4.vs to what it sets.
 type setting struct {
-	name  string
-	get   func(*Director) string
-	set   func(*Director, string) error
-	since Kernel
+	name   string
+	get    func(*Director) string
+	set    func(*Director, string) error
+	since  Kernel
+	values string // which it takes, in words
+	effect string // or why it has none
 }
 
 // The table of settings, by name. Values, ranges and defaults are the kernel's.
 //
 // Kernel: ip_vs_ctl.c, vs_vars (6.1, 7.3).
 var settingTable = []setting{
-	number("am_droprate", func(d *Director) *int { return &d.set.AMDropRate }),
-	number("amemthresh", func(d *Director) *int { return &d.set.AMemThresh }),
-	kept("backup_only", anyInt),
-	flag("cache_bypass", func(d *Director) *bool { return &d.set.CacheBypass }),
+	number("am_droprate", func(d *Director) *int { return &d.set.AMDropRate }).
+		does("with drop_packet=3, one of so many packets that would open a connection is dropped; none with 0, each with less"),
+	number("amemthresh", func(d *Director) *int { return &d.set.AMemThresh }).
+		does("none: it says how few free pages are a shortage of memory, and here memory is never short"),
+	kept("backup_only", anyInt).takes("any number").
+		does("none: a backup of the sync daemon would direct nothing, and there is no sync daemon"),
+	flag("cache_bypass", func(d *Director) *bool { return &d.set.CacheBypass }).
+		does("packets for a firewall mark whose service has no usable server go on to their own destination, if that is another host's"),
 	since(Linux7_3, setting{
-		name: "conn_lfactor",
-		get:  func(d *Director) string { return strconv.Itoa(d.conns.Load()) },
-		set:  between(-8, 8, func(d *Director, n int) { d.conns.SetLoad(n) }),
+		name:   "conn_lfactor",
+		get:    func(d *Director) string { return strconv.Itoa(d.conns.Load()) },
+		set:    between(-8, 8, func(d *Director, n int) { d.conns.SetLoad(n) }),
+		values: "-8 to 8",
+		effect: "the size of the connection table, as listings show it, follows the number of connections so that 2 to this power are in each bucket",
 	}),
 	since(Linux7_3, setting{
 		name: "conn_max",
@@ -88,39 +96,63 @@ var settingTable = []setting{
 			}
 			return between(0, conntrack.MostConns, func(d *Director, n int) { d.conns.SetMaxConns(n) })(d, v)
 		},
+		values: "0 to 2^30",
+		effect: "no more connections are made than this",
 	}),
-	number("conn_reuse_mode", func(d *Director) *int { return &d.set.ConnReuseMode }),
-	flag("conntrack", func(d *Director) *bool { return &d.set.Conntrack }),
-	defense("drop_entry", func(d *Director) *int { return &d.set.DropEntry }),
-	defense("drop_packet", func(d *Director) *int { return &d.set.DropPacket }),
+	number("conn_reuse_mode", func(d *Director) *int { return &d.set.ConnReuseMode }).
+		does("unless 0, a SYN or INIT on a connection in TIME_WAIT or CLOSE (SCTP: CLOSED) makes a new one; with bit 1 (2, 3) also in FIN_WAIT, if no reply passes here; never of a persistent service"),
+	flag("conntrack", func(d *Director) *bool { return &d.set.Conntrack }).
+		does("connection tracking may know the connections, as those of clients to real servers; with 0 the daemon keeps services' packets from it"),
+	defense("drop_entry", func(d *Director) *int { return &d.set.DropEntry }).
+		does("3: each second half-open and little-used connections of a random part of the table end; 1 and 2: none, as memory is never short; 2 becomes 1"),
+	defense("drop_packet", func(d *Director) *int { return &d.set.DropPacket }).
+		does("3: one of am_droprate packets that would open a connection is dropped; 1 and 2: none, as memory is never short; 2 becomes 1"),
 	since(Linux7_3, setting{
-		name: "est_cpulist",
-		get:  func(d *Director) string { return d.set.kept["est_cpulist"] },
-		set:  setCPUList,
+		name:   "est_cpulist",
+		get:    func(d *Director) string { return d.set.kept["est_cpulist"] },
+		set:    setCPUList,
+		values: "numbers and ranges of CPUs, such as 0,2-3",
+		effect: "none: estimates have no threads of their own here",
 	}),
-	since(Linux7_3, kept("est_nice", func(n int64) bool { return n >= -20 && n <= 19 })),
-	flag("expire_nodest_conn", func(d *Director) *bool { return &d.set.ExpireNoDestConn }),
-	flag("expire_quiescent_template", func(d *Director) *bool { return &d.set.ExpireQuiescentTemplate }),
-	flag("ignore_tunneled", func(d *Director) *bool { return &d.set.IgnoreTunneled }),
-	seconds("lblc_expiration", func(d *Director) *int32 { return &d.table.Settings.LBLCExpiration }),
-	seconds("lblcr_expiration", func(d *Director) *int32 { return &d.table.Settings.LBLCRExpiration }),
-	flag("nat_icmp_send", func(d *Director) *bool { return &d.set.NATICMPSend }),
-	flag("pmtu_disc", func(d *Director) *bool { return &d.xmit.PMTUDisc }),
-	flag("run_estimation", func(d *Director) *bool { return &d.set.RunEstimation }),
-	flag("schedule_icmp", func(d *Director) *bool { return &d.set.ScheduleICMP }),
-	defense("secure_tcp", func(d *Director) *int { return &d.set.SecureTCP }),
-	flag("sloppy_sctp", func(d *Director) *bool { return &d.set.SloppySCTP }),
-	flag("sloppy_tcp", func(d *Director) *bool { return &d.set.SloppyTCP }),
-	flag("snat_reroute", func(d *Director) *bool { return &d.set.SNATReroute }),
-	since(Linux7_3, kept("svc_lfactor", func(n int64) bool { return n >= -8 && n <= 8 })),
-	kept("sync_persist_mode", anyInt),
-	kept("sync_ports", func(n int64) bool { return n >= 1 && n <= 1<<30 && n&(n-1) == 0 }),
-	kept("sync_qlen_max", func(n int64) bool { return n >= 0 }),
-	kept("sync_refresh_period", fitsJiffies),
-	kept("sync_retries", func(n int64) bool { return n >= 0 && n <= 3 }),
-	kept("sync_sock_size", anyInt),
-	{name: "sync_threshold", get: func(d *Director) string { return d.set.kept["sync_threshold"] }, set: setSyncThreshold},
-	kept("sync_version", func(n int64) bool { return n == 0 || n == 1 }),
+	since(Linux7_3, kept("est_nice", func(n int64) bool { return n >= -20 && n <= 19 }).takes("-20 to 19").
+		does("none: estimates have no threads of their own here")),
+	flag("expire_nodest_conn", func(d *Director) *bool { return &d.set.ExpireNoDestConn }).
+		does("connections of a deleted server end at once, and a SYN leaves a server of weight 0; with 0 packets for a deleted server are dropped until it is back"),
+	flag("expire_quiescent_template", func(d *Director) *bool { return &d.set.ExpireQuiescentTemplate }).
+		does("a server of weight 0 loses its persistent clients, too"),
+	flag("ignore_tunneled", func(d *Director) *bool { return &d.set.IgnoreTunneled }).
+		does("packets of protocols that IPVS does not balance, such as IPIP, are marked as handled, so that what is inside passes as well"),
+	seconds("lblc_expiration", func(d *Director) *int32 { return &d.table.Settings.LBLCExpiration }).
+		does("lblc forgets a destination that was not asked for so long; it looks each half hour"),
+	seconds("lblcr_expiration", func(d *Director) *int32 { return &d.table.Settings.LBLCRExpiration }).
+		does("lblcr takes the most loaded server from a set that did not change for so long, and forgets what was not asked for so long"),
+	flag("nat_icmp_send", func(d *Director) *bool { return &d.set.NATICMPSend }).
+		does("a NAT server that sends without a connection gets port unreachable"),
+	flag("pmtu_disc", func(d *Director) *bool { return &d.xmit.PMTUDisc }).
+		does("tunnels take part in path MTU discovery: DF is copied outside, and who sends too much with DF is told; with 0 the outer packet is fragmented"),
+	flag("run_estimation", func(d *Director) *bool { return &d.set.RunEstimation }).
+		does("counters and rates that are shown are brought up to date each 2 s; with 0 they stay as they are"),
+	flag("schedule_icmp", func(d *Director) *bool { return &d.set.ScheduleICMP }).
+		does("an ICMP error about no known connection may open the one that it quotes"),
+	defense("secure_tcp", func(d *Director) *int { return &d.set.SecureTCP }).
+		does("3: TCP's state table against floods of SYNs; 1 and 2: none, as memory is never short; 2 becomes 1"),
+	flag("sloppy_sctp", func(d *Director) *bool { return &d.set.SloppySCTP }).
+		does("any packet but one with an ABORT may open an SCTP connection, not only an INIT"),
+	flag("sloppy_tcp", func(d *Director) *bool { return &d.set.SloppyTCP }).
+		does("any segment but a RST may open a TCP connection, not only a SYN"),
+	flag("snat_reroute", func(d *Director) *bool { return &d.set.SNATReroute }).
+		does("a translated reply is routed anew, by its new source"),
+	since(Linux7_3, kept("svc_lfactor", func(n int64) bool { return n >= -8 && n <= 8 }).takes("-8 to 8").
+		does("none: how services are found does not depend on their number here")),
+	kept("sync_persist_mode", anyInt).takes("any number").does(noSync),
+	kept("sync_ports", func(n int64) bool { return n >= 1 && n <= 1<<30 && n&(n-1) == 0 }).takes("powers of two, 1 to 2^30").does(noSync),
+	kept("sync_qlen_max", func(n int64) bool { return n >= 0 }).takes("0 and more").does(noSync),
+	kept("sync_refresh_period", fitsJiffies).takes("seconds, -8589934 to 8589934").does(noSync),
+	kept("sync_retries", func(n int64) bool { return n >= 0 && n <= 3 }).takes("0 to 3").does(noSync),
+	kept("sync_sock_size", anyInt).takes("any number").does(noSync),
+	{name: "sync_threshold", get: func(d *Director) string { return d.set.kept["sync_threshold"] }, set: setSyncThreshold,
+		values: "two numbers, 0 or more: threshold and period, the first below the second unless that is 0", effect: noSync},
+	kept("sync_version", func(n int64) bool { return n == 0 || n == 1 }).takes("0, 1").does(noSync),
 }
 
 // Settings returns the names of all settings, sorted.
@@ -251,7 +283,7 @@ func parse(v string, bits int) (int64, error) {
 }
 
 func number(name string, at func(*Director) *int) setting {
-	return setting{name: name,
+	return setting{name: name, values: "any number",
 		get: func(d *Director) string { return strconv.Itoa(*at(d)) },
 		set: func(d *Director, v string) error {
 			n, err := parse(v, 32)
@@ -263,7 +295,7 @@ func number(name string, at func(*Director) *int) setting {
 }
 
 func seconds(name string, at func(*Director) *int32) setting {
-	return setting{name: name,
+	return setting{name: name, values: "seconds, -8589934 to 8589934",
 		get: func(d *Director) string { return strconv.Itoa(int(*at(d))) },
 		set: func(d *Director, v string) error {
 			n, err := parse(v, 32)
@@ -286,7 +318,7 @@ func fitsJiffies(seconds int64) bool {
 // flag is a setting of which only zero or not matters; what is shown is the
 // number that was written.
 func flag(name string, at func(*Director) *bool) setting {
-	return setting{name: name,
+	return setting{name: name, values: "0: off, other numbers: on",
 		get: func(d *Director) string {
 			if n, ok := d.set.shown[name]; ok {
 				return n
@@ -310,7 +342,7 @@ func flag(name string, at func(*Director) *bool) setting {
 //
 // Kernel: ip_vs_ctl.c, proc_do_defense_mode (6.1).
 func defense(name string, at func(*Director) *int) setting {
-	s := number(name, at)
+	s := number(name, at).takes("0 to 3")
 	set := s.set
 	s.set = func(d *Director, v string) error {
 		old := *at(d)
