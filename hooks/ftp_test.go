@@ -89,12 +89,7 @@ func (c *control) say(command, answer string) string {
 }
 
 // data lists the data connections.
-func (c *control) data() (all []string) {
-	for _, s := range c.w.conns()[1:] {
-		all = append(all, s)
-	}
-	return all
-}
+func (c *control) data() []string { return append([]string(nil), c.w.conns()[1:]...) }
 
 // What the helper makes of commands and answers.
 func TestFTP(t *testing.T) {

@@ -128,7 +128,7 @@ func (x *Context) inspect(p *packet.Packet) inner {
 }
 
 // encapsulateECN is the outer header's service field (RFC 3168 §9.1.1, full
-// functionality): congestion experienced inside becomes ECT(0) outside.
+// functionality): congestion experienced inside becomes ECN-capable (0) outside.
 //
 // Kernel: include/net/inet_ecn.h, INET_ECN_encapsulate (6.1).
 func encapsulateECN(tos byte) byte {
