@@ -23,6 +23,9 @@ func (t *Table) RandomDrop(random func() uint32, onePacket func(*Conn) bool) {
 func (s *Shard) dropBucket(hash uint32, onePacket func(*Conn) bool) {
 	for i := *s.index.bucket(hash); i != 0; {
 		c := s.at(i)
+		if c.self == 0 {
+			return // went with the one before, which it controlled
+		}
 		i = c.next
 		if c.NControl == 0 && s.droppable(c, onePacket) {
 			s.Delete(c)
