@@ -58,12 +58,14 @@ func (w *watcher) run(changed func()) {
 	}
 }
 
-// drain reads what is there and reports whether there was anything.
+// drain reads what is there and reports whether there was anything. It ends with
+// any error but that news was lost: a socket closed meanwhile says so in more
+// than one way.
 func (w *watcher) drain() (any bool) {
 	w.timeout(time.Microsecond)
 	defer w.timeout(0)
 	for {
-		if _, _, err := w.socket.Receive(); errors.Is(err, unix.EAGAIN) || errors.Is(err, os.ErrClosed) {
+		if _, _, err := w.socket.Receive(); err != nil && !errors.Is(err, unix.ENOBUFS) {
 			return any
 		}
 		any = true
