@@ -66,7 +66,8 @@ machine lacks is said, and the scenario shown by replay instead.`,
 			if what == "all" {
 				scenarios = lab.Scenarios
 			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			// SIGPIPE, too: nobody reads on, and all is still to be cleaned up.
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 			defer stop()
 			return demonstrate(ctx, cmd.OutOrStdout(), scenarios, families, lab.Options{Self: self, Keep: keep})
 		},

@@ -155,6 +155,23 @@ func TestDemoInterrupted(t *testing.T) {
 	}
 }
 
+// A reader that goes away ends everything, too.
+func TestDemoPiped(t *testing.T) {
+	needRoot(t)
+	cmd, _ := labCommand(t, "nat")
+	r, w, err := os.Pipe()
+	check(t, err)
+	cmd.Stdout = w
+	check(t, cmd.Start())
+	check(t, w.Close())
+	_, err = r.Read(make([]byte, 1))
+	check(t, err)
+	check(t, r.Close())
+	if e, ok := errors.AsType[*exec.ExitError](cmd.Wait()); !ok || e.ExitCode() != 1 {
+		t.Errorf("ended with %v", e)
+	}
+}
+
 // processesOf returns the processes that log to a directory.
 func processesOf(dir string) (pids []string) {
 	all, _ := filepath.Glob("/proc/[0-9]*/fd/2")
