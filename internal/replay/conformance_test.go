@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"goipvs/hooks"
 )
 
 // waitingFile lists the recorded cases that don't match yet, one a line, each
@@ -45,12 +47,19 @@ func waiting(t *testing.T) map[string]string {
 	return m
 }
 
-// cases returns the folders of all recorded cases.
+// newer has recordings of Linux 7.3, of what it does otherwise.
+const newer = corpus + "-7.3"
+
+// cases returns the folders of all recorded cases, of either kernel.
 func cases(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob(corpus + "/*/" + MetaFile)
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no cases: %v", err)
+	var files []string
+	for _, dir := range []string{corpus, newer} {
+		found, err := filepath.Glob(dir + "/*/" + MetaFile)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: no cases: %v", dir, err)
+		}
+		files = append(files, found...)
 	}
 	for i := range files {
 		files[i] = filepath.Dir(files[i])
@@ -65,6 +74,10 @@ func replayCase(dir, out string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return replayed(c, out)
+}
+
+func replayed(c *Case, out string) ([]string, error) {
 	config, in, err := c.Config()
 	if err != nil {
 		return nil, err
@@ -135,6 +148,47 @@ func TestConformance(t *testing.T) {
 		fmt.Fprintf(&s, "\n%-8s %3d of %3d equal", n, families[n].equal, families[n].all)
 	}
 	t.Logf("%s\n%-8s %3d of %3d equal", s.String(), "all", sum.equal, sum.all)
+}
+
+// TestKernels: each recording of Linux 7.3 tells it from 6.1.
+func TestKernels(t *testing.T) {
+	files, err := filepath.Glob(newer + "/*/" + MetaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		c, err := OpenCase(filepath.Dir(f))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Meta.Version() != hooks.Linux7_3 {
+			t.Errorf("%s: recorded on %q", c.Dir, c.Meta.Kernel)
+		}
+		c.Meta.Kernel = "6.1.0"
+		if d, err := replayed(c, t.TempDir()); err == nil && d == nil {
+			t.Errorf("%s is the same on 6.1", c.Dir)
+		}
+	}
+}
+
+func TestMetaVersion(t *testing.T) {
+	for _, c := range []struct {
+		kernel string
+		want   hooks.Kernel
+	}{
+		{"", hooks.Linux6_1},
+		{"6.1.0-55-amd64 #1 SMP", hooks.Linux6_1},
+		{"6.12.9", hooks.Linux6_1},
+		{"7.2.1", hooks.Linux6_1},
+		{"7.3.4+deb13-amd64 #1 SMP", hooks.Linux7_3},
+		{"7.10.0", hooks.Linux7_3},
+		{"8.0.0", hooks.Linux7_3},
+		{"Linux", hooks.Linux6_1},
+	} {
+		if m := (&Meta{Kernel: c.kernel}); m.Version() != c.want {
+			t.Errorf("%q is %v, want %v", c.kernel, m.Version(), c.want)
+		}
+	}
 }
 
 // TestDeterministic replays a case twice: every file comes out the same, octet

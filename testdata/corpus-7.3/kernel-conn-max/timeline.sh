@@ -1,0 +1,1 @@
+at 0.112764 sysctl -w net.ipv4.vs.conn_max=4

@@ -1,0 +1,1 @@
+at 3.033486 ipvsadm -Lnc

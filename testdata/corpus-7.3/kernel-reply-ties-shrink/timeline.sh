@@ -1,0 +1,1 @@
+at 17.618876 ipvsadm -Ln
