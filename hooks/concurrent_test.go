@@ -21,7 +21,7 @@ func TestConcurrently(t *testing.T) {
 	stack := packettest.NewStack(vip4, vip6)
 	stack.Drop = true
 	var chance atomic.Uint32
-	w := &world{Director: New(Config{Stack: stack, Shards: 4, Random: func() uint32 { return chance.Add(0x9e3779b9) }}), t: t, stack: stack}
+	w := &world{Director: New(Config{Stack: stack, Kernel: Linux7_3, Shards: 4, Random: func() uint32 { return chance.Add(0x9e3779b9) }}), t: t, stack: stack}
 	keys := []sched.ServiceKey{
 		svc{sched: "wlc"}.add(w, rs4, "10.1.0.12|80 -g", "10.1.0.13|80 -i"),
 		persistent(svc{port: 81, sched: "wrr", netmask: 0xffffff00}).add(w, rs4, "10.1.0.12|81 -g"),
@@ -47,6 +47,8 @@ func TestConcurrently(t *testing.T) {
 	}
 	loop(func(i int) { w.Advance(time.Duration(i) * 50 * time.Millisecond) })
 	loop(func(i int) { editAll(w, keys, i) })
+	// The table of 7.3 gets another size, and its chains turn around.
+	loop(func(i int) { w.set(fmt.Sprintf("conn_lfactor=%d", i%17-8)) })
 	loop(func(int) {
 		w.Conns(func(c *ConnInfo) bool { return c.State != "" })
 		w.Totals()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"goipvs/hooks"
 	"goipvs/internal/lab"
 	"goipvs/packet"
 )
@@ -22,6 +23,7 @@ const self = "/proc/self/exe"
 
 func newLabCommand() *cobra.Command {
 	var keep, remove, only4, only6 bool
+	var kernel hooks.Kernel
 	cmd := &cobra.Command{
 		Use:   "lab [nat|dr|tun|local|all]",
 		Short: "See IPVS work on this machine alone",
@@ -69,11 +71,12 @@ machine lacks is said, and the scenario shown by replay instead.`,
 			// SIGPIPE, too: nobody reads on, and all is still to be cleaned up.
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 			defer stop()
-			return demonstrate(ctx, cmd.OutOrStdout(), scenarios, families, lab.Options{Self: self, Keep: keep})
+			return demonstrate(ctx, cmd.OutOrStdout(), scenarios, families, lab.Options{Self: self, Keep: keep, Kernel: kernel})
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the hosts standing and say how to enter them")
 	cmd.Flags().BoolVar(&remove, "remove", false, "remove hosts that --keep left standing")
+	kernelVar(cmd.Flags(), &kernel)
 	cmd.Flags().BoolVarP(&only4, "ipv4", "4", false, "IPv4")
 	cmd.Flags().BoolVarP(&only6, "ipv6", "6", false, "IPv6")
 	cmd.AddCommand(newLabHostCommand())

@@ -23,6 +23,7 @@ const requests = 6
 // is a *MissingError.
 func Demo(ctx context.Context, out io.Writer, s Scenario, f packet.Family, o Options) (err error) {
 	d := &demo{out: out, plan: NewPlan(s, f)}
+	d.plan.Kernel = o.Kernel
 	d.introduce()
 	if d.lab, err = Start(d.plan, o); err != nil {
 		return d.instead(err)

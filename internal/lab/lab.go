@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"goipvs/hooks"
 )
 
 // labDirPrefix begins the names of laboratories' directories.
@@ -16,6 +18,8 @@ const labDirPrefix = "goipvs-lab-"
 type Options struct {
 	Self string // the goipvs binary
 	Keep bool   // hosts and processes stay when this process ends
+	// Kernel is the version whose rules the director follows.
+	Kernel hooks.Kernel
 }
 
 // Lab is a network whose hosts live: servers serve, and the director can run

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"goipvs/hooks"
 	"goipvs/packet"
 )
 
@@ -60,6 +61,7 @@ type Cable struct {
 type Plan struct {
 	Scenario Scenario
 	Family   packet.Family
+	Kernel   hooks.Kernel // whose rules the director follows
 	VIP      netip.Addr
 	Hosts    []Host
 	Cables   []Cable

@@ -130,7 +130,7 @@ func (l *Lab) startHost(n *Node) (*Process, error) {
 // StartDaemon starts goipvs run on the director and waits until its control
 // socket answers. The rest of args goes to it.
 func (l *Lab) StartDaemon(ctx context.Context, args ...string) error {
-	args = append([]string{"--socket", l.Socket, "run"}, args...)
+	args = append([]string{"--socket", l.Socket, "run", "--kernel", l.o.Kernel.String()}, args...)
 	p, err := l.start(l.Director(), "daemon", nil, args...)
 	if err != nil {
 		return err

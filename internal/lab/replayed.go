@@ -58,7 +58,7 @@ func replayDirector(p Plan, inputs []input) (*director, error) {
 		return nil, err
 	}
 	d := &director{listings: map[string]string{}}
-	_, err = replay.Run(replay.Config{Setup: lines, Capture: capture, Listener: &d.rec}, d)
+	_, err = replay.Run(replay.Config{Kernel: p.Kernel, Setup: lines, Capture: capture, Listener: &d.rec}, d)
 	d.flush()
 	return d, err
 }
