@@ -27,6 +27,8 @@ func chain(s *Shard, middle bool) (c, ctl, ct *Conn) {
 
 // A template stays while it controls connections: looked at each minute, it goes
 // at the first look at which it doesn't.
+//
+// Features: C8, P3.
 func TestTemplateIsHeld(t *testing.T) {
 	table, rec := newTestTable(1)
 	s := &table.shards[0]
@@ -61,6 +63,8 @@ func TestTemplateIsHeld(t *testing.T) {
 
 // What is deleted takes along what controls it, unless that has others to
 // control or is an assured template.
+//
+// Features: C9.
 func TestDropChain(t *testing.T) {
 	for _, c := range []struct {
 		name            string
@@ -110,6 +114,8 @@ func TestExpiryKeepsTemplate(t *testing.T) {
 
 // Delete is for those whose timer runs: not for one that a packet holds, and one
 // that controls others is put off.
+//
+// Features: C8.
 func TestDelete(t *testing.T) {
 	table, rec := newTestTable(1)
 	s := &table.shards[0]
@@ -151,6 +157,8 @@ func TestAddControlAgain(t *testing.T) {
 
 // Only a template is assured, and only the direct controller: the connection in
 // the middle of a chain reaches its template by itself.
+//
+// Features: C9.
 func TestAssure(t *testing.T) {
 	table, _ := newTestTable(1)
 	s := &table.shards[0]
@@ -167,6 +175,8 @@ func TestAssure(t *testing.T) {
 }
 
 // An invalid template can't be found but keeps its time.
+//
+// Features: P4.
 func TestInvalidate(t *testing.T) {
 	table, rec := newTestTable(1)
 	s := &table.shards[0]

@@ -7,6 +7,7 @@ import (
 	"goipvs/packet"
 )
 
+// Features: 12.
 func TestRandomDropTakesHalfOpenAndLittleUsed(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -51,6 +52,7 @@ func TestRandomDropTakesHalfOpenAndLittleUsed(t *testing.T) {
 	}
 }
 
+// Features: 12.
 func TestRandomDropTakesOneOf32(t *testing.T) {
 	tab := NewTable(Config{Owner: noOwner{}})
 	s := &tab.shards[0]

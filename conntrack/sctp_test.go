@@ -13,6 +13,7 @@ func chunk(kind byte, says uint16, octets int) []byte {
 	return b
 }
 
+// Features: 6.3.
 func TestSCTPChunks(t *testing.T) {
 	echo := chunk(chunkCookieEcho, 8, 8)
 	for _, c := range []struct {

@@ -16,6 +16,8 @@ func (c *counter) Unbind(*Conn) { c.gone.Add(1) }
 
 // A client's connections are in one shard, whatever the port; templates are in
 // others, so that both can be locked at once.
+//
+// Features: C1.
 func TestShardsByClient(t *testing.T) {
 	table, _ := newTestTable(8)
 	used := map[*Shard]int{}

@@ -17,6 +17,8 @@ func numbered(i int) Key {
 
 // The index grows by a bucket at a time, over two doublings here; whatever its
 // size, everything is found.
+//
+// Features: C1.
 func TestIndexGrows(t *testing.T) {
 	const n = 3 * bucketBlock
 	table, _ := newTestTable(1)
@@ -159,6 +161,8 @@ func TestFullShard(t *testing.T) {
 }
 
 // A connection for one packet is in no one's way and ends with it.
+//
+// Features: C10.
 func TestOnePacket(t *testing.T) {
 	table, rec := newTestTable(1)
 	s := &table.shards[0]

@@ -63,6 +63,8 @@ func segment(proto uint8, event string) []byte {
 }
 
 // TestStates goes through all tables, state by state.
+//
+// Features: 6.1, 6.3.
 func TestStates(t *testing.T) {
 	rows := readRows(t)
 	if len(rows) != 2*3*4+3*10 {
@@ -132,6 +134,8 @@ func defaultTimeout(proto uint8, state string) time.Duration {
 
 // Of several flags the first in this order counts: RST, SYN, FIN, ACK; with none
 // the connection is closed.
+//
+// Features: 6.1.
 func TestTCPFlags(t *testing.T) {
 	for flags := range 1 << 6 {
 		want := ""
@@ -162,6 +166,8 @@ func TestTCPFlags(t *testing.T) {
 }
 
 // A reply ends NOOUTPUT, whatever the state.
+//
+// Features: C6.
 func TestNoOutput(t *testing.T) {
 	for _, proto := range []uint8{packet.ProtoTCP, packet.ProtoSCTP} {
 		table, _ := newTestTable(1)
@@ -190,6 +196,7 @@ func TestActiveWithoutDest(t *testing.T) {
 	}
 }
 
+// Features: 6.2.
 func TestUDPAssuresByReply(t *testing.T) {
 	table, _ := newTestTable(1)
 	s := &table.shards[0]
@@ -211,6 +218,7 @@ func TestUDPAssuresByReply(t *testing.T) {
 	}
 }
 
+// Features: C9.
 func TestEstablishedAssures(t *testing.T) {
 	for proto, event := range map[uint8]string{packet.ProtoTCP: "ack", packet.ProtoSCTP: "data"} {
 		table, _ := newTestTable(1)

@@ -248,6 +248,8 @@ func (m *machine) check(t *rapid.T) {
 
 // TestTable: whatever is done, the table answers as the model does, and
 // connections end in the model's order.
+//
+// Features: C2, C3, C4.
 func TestTable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMachine()

@@ -92,6 +92,8 @@ func (c *control) say(command, answer string) string {
 func (c *control) data() []string { return append([]string(nil), c.w.conns()[1:]...) }
 
 // What the helper makes of commands and answers.
+//
+// Features: 9.
 func TestFTP(t *testing.T) {
 	type exchange struct{ command, answer, want string } // want: the answer as the client gets it, if another
 	for _, c := range []struct {
@@ -172,6 +174,8 @@ func TestFTP(t *testing.T) {
 
 // The client's first packet to the announced port gives the data connection its
 // port; the server's to the client's announced port finds it.
+//
+// Features: 9.
 func TestFTPData(t *testing.T) {
 	w := newWorld(t)
 	c := newControl(w, false)
@@ -204,6 +208,8 @@ func TestFTPData(t *testing.T) {
 }
 
 // From an answer that changed its length on, numbers are adjusted both ways.
+//
+// Features: 9.
 func TestFTPSequence(t *testing.T) {
 	c := newControl(newWorld(t), false)
 	c.say("PASV\r\n", "227 (10,1,0,11,100,5)\r\n") // becomes 3 longer
@@ -227,6 +233,8 @@ func TestFTPSequence(t *testing.T) {
 }
 
 // The helper reads only segments that are whole and right, and only with NAT.
+//
+// Features: 9.
 func TestFTPRefuses(t *testing.T) {
 	w := newWorld(t)
 	c := newControl(w, false)

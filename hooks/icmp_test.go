@@ -34,6 +34,8 @@ func aboutRequest6(typ uint8) []byte {
 }
 
 // Which ICMP messages concern connections.
+//
+// Features: I1.
 func TestICMPTypes(t *testing.T) {
 	related := map[bool]string{
 		true:  "STOLEN request: 198.51.100.254 > 10.1.0.11 ICMP",
@@ -61,6 +63,8 @@ func TestICMPTypes(t *testing.T) {
 
 // Errors of the client's side go to the server, those of the server's side to
 // the client; with other methods than NAT untouched.
+//
+// Features: H5, I2, I3, I4, I7.
 func TestICMPRelated(t *testing.T) {
 	for _, c := range []struct {
 		name, servers string
@@ -101,6 +105,7 @@ func TestICMPRelated(t *testing.T) {
 	}
 }
 
+// Features: I2, I3.
 func TestICMPRelated6(t *testing.T) {
 	fragmented := packettest.IP{Src: "2001:db8:c::fe", Dst: vip6, Ext: []packettest.Ext{packettest.FragmentHeader(0, false, 1)}}
 	later := packettest.IP{Src: vip6, Dst: client6, Ext: []packettest.Ext{packettest.FragmentHeader(8, false, 1)}}
@@ -149,6 +154,8 @@ func TestICMPReroute(t *testing.T) {
 }
 
 // With schedule_icmp an error makes the connection that it is about.
+//
+// Features: I5.
 func TestScheduleICMP(t *testing.T) {
 	noDest := func(w *world, k string) { w.delDest(svc{}.key(), k) }
 	for _, c := range []struct {
@@ -220,6 +227,8 @@ func TestICMPCounts(t *testing.T) {
 
 // About a packet that was tunnelled the client gets an error of this host, about
 // its own packet and with what the tunnel leaves of the path's MTU.
+//
+// Features: I4, I6.
 func TestTunnelErrors(t *testing.T) {
 	inner := packettest.IP{Src: client4, Dst: vip4, Frag: packet.FlagDF, TTL: 63}
 	request := inner.TCP(1024, 80, ack, packettest.Payload(8))
@@ -285,6 +294,8 @@ func TestTunnelErrors(t *testing.T) {
 
 // The MTU told is that of the way that the server remembers; without one, the
 // error's own, and too small a one isn't made smaller.
+//
+// Features: I6.
 func TestTunnelErrorMTU(t *testing.T) {
 	inner := packettest.IP{Src: client4, Dst: vip4, Frag: packet.FlagDF}.TCP(1024, 80, ack, nil)
 	ipip := packettest.IP{Src: "10.1.0.1", Dst: rs4}.Wrap(packet.ProtoIPIP, inner)

@@ -35,6 +35,8 @@ func (w *world) templates() (all []string) {
 
 // A client's connections go where its first one went, as far as the template
 // reaches.
+//
+// Features: C4, P1, P2, P5, F1.
 func TestPersistence(t *testing.T) {
 	type packets struct {
 		n     int    // client
@@ -99,6 +101,7 @@ func TestPersistence(t *testing.T) {
 	}
 }
 
+// Features: P1.
 func TestPersistence6(t *testing.T) {
 	w := newWorld(t)
 	persistent(svc{vip: vip6, netmask: 126}).add(w, rs6, "2001:db8:1::c")
@@ -117,6 +120,8 @@ func TestPersistence6(t *testing.T) {
 
 // A template lasts as long after the client's last new connection as the service
 // says, and at least while it has connections.
+//
+// Features: P3.
 func TestPersistenceTimeout(t *testing.T) {
 	w := newWorld(t)
 	persistent(svc{proto: packet.ProtoUDP, timeout: 30}).add(w, rs4, "10.1.0.12")
@@ -151,6 +156,8 @@ func TestPersistenceTimeout(t *testing.T) {
 }
 
 // A template whose server can't be used any more gives way to a new one.
+//
+// Features: P4.
 func TestPersistenceServerGone(t *testing.T) {
 	w := newWorld(t)
 	k := persistent(svc{}).add(w, rs4, "10.1.0.12")
@@ -178,6 +185,8 @@ func TestPersistenceServerGone(t *testing.T) {
 
 // A quiesced server keeps its persistent clients, unless
 // expire_quiescent_template says otherwise.
+//
+// Features: P4.
 func TestPersistenceQuiescent(t *testing.T) {
 	for setting, want := range map[string]string{"0": "10.1.0.12", "1": "10.1.0.11"} {
 		w := newWorld(t)
@@ -193,6 +202,8 @@ func TestPersistenceQuiescent(t *testing.T) {
 }
 
 // A persistent service for single packets counts them with the template.
+//
+// Features: O1.
 func TestPersistenceOnePacket(t *testing.T) {
 	w := newWorld(t)
 	k := persistent(svc{proto: packet.ProtoUDP, flags: sched.OnePacket}).add(w, rs4, "10.1.0.12")
@@ -212,6 +223,8 @@ func TestPersistenceOnePacket(t *testing.T) {
 }
 
 // An established connection assures the template.
+//
+// Features: P5.
 func TestPersistenceAssured(t *testing.T) {
 	w := newWorld(t)
 	persistent(svc{}).add(w, rs4)
@@ -227,6 +240,8 @@ func TestPersistenceAssured(t *testing.T) {
 
 // The engine sip keeps a call together, whatever the client's port; what is no
 // request with a Call-ID is dropped.
+//
+// Features: P6.
 func TestPersistenceSIP(t *testing.T) {
 	w := newWorld(t)
 	persistent(svc{proto: packet.ProtoUDP, port: 5060, pe: "sip"}).add(w, rs4+"|5060", "10.1.0.12|5060")

@@ -12,6 +12,8 @@ import (
 )
 
 // The table is what the kernel registers (ip_vs_core.c, ip_vs_ops4, 6.1).
+//
+// Features: H1, H2, H3, H4, H5, H6.
 func TestPlaces(t *testing.T) {
 	var got []string
 	for _, p := range Places {
@@ -32,6 +34,8 @@ func TestPlaces(t *testing.T) {
 
 // At each point the functions run in the order of their priority, until one does
 // not accept.
+//
+// Features: H2.
 func TestHookOrder(t *testing.T) {
 	for _, c := range []struct {
 		pt     Point
@@ -77,6 +81,8 @@ type eventFunc func(packet.Event)
 func (f eventFunc) Event(_ *packet.Packet, e packet.Event) { f(e) }
 
 // The hooks of a family exist while it has a service; connections survive.
+//
+// Features: H2.
 func TestHooksExistWithServices(t *testing.T) {
 	w := newWorld(t)
 	in6 := func() string { return w.in(from6(1).TCP(1024, 80, packettest.SYN, nil)) }
@@ -112,6 +118,8 @@ func TestHooksExistWithServices(t *testing.T) {
 }
 
 // What no hook function looks at.
+//
+// Features: 1.1, 6.5.
 func TestPasses(t *testing.T) {
 	syn := from(1).TCP(1024, 80, packettest.SYN, nil)
 	for _, c := range []struct {
@@ -159,6 +167,8 @@ func TestPasses(t *testing.T) {
 
 // What IPVS doesn't balance has come through a tunnel: with ignore_tunneled what
 // is inside passes, too.
+//
+// Features: 11.
 func TestIgnoreTunneled(t *testing.T) {
 	for value, want := range map[string]bool{"0": false, "1": true} {
 		w := newWorld(t)
@@ -179,6 +189,8 @@ func TestIgnoreTunneled(t *testing.T) {
 }
 
 // backup_only is for directors that are backups, which there are none of.
+//
+// Features: 11.
 func TestBackupOnly(t *testing.T) {
 	w := newWorld(t)
 	svc{}.add(w, rs4)

@@ -9,6 +9,8 @@ import (
 )
 
 // Replies of NAT servers get the virtual address, at each hook where they pass.
+//
+// Features: 1.2, H1, H3, H6.
 func TestReplies(t *testing.T) {
 	request := map[bool][]byte{
 		false: from(1).TCP(1024, 80, syn, nil),
@@ -41,6 +43,8 @@ func TestReplies(t *testing.T) {
 }
 
 // What is no reply passes untouched.
+//
+// Features: 1.2, C3.
 func TestNoReply(t *testing.T) {
 	w := newWorld(t)
 	svc{}.add(w, rs4)
@@ -69,6 +73,8 @@ func TestNoReply(t *testing.T) {
 
 // With DR and tunnels replies have the virtual address already; seeing one shows
 // that they pass here.
+//
+// Features: 1.2, C6.
 func TestRepliesOfOthers(t *testing.T) {
 	for _, method := range []string{"-g", "-i"} {
 		w := newWorld(t)
@@ -87,6 +93,8 @@ func TestRepliesOfOthers(t *testing.T) {
 
 // A translated reply finds its way anew, but at LOCAL_IN and if snat_reroute is
 // off; without a way it is lost.
+//
+// Features: 1.2.
 func TestReroute(t *testing.T) {
 	answer := packettest.IP{Src: rs4, Dst: client4}.TCP(8080, 1024, syn|ack, nil)
 	for _, c := range []struct {
@@ -114,6 +122,8 @@ func TestReroute(t *testing.T) {
 }
 
 // With nat_icmp_send a server that sends without a connection is told so.
+//
+// Features: 1.2.
 func TestNATICMPSend(t *testing.T) {
 	fromRS := packettest.IP{Src: rs4, Dst: client4}
 	fromRS6 := packettest.IP{Src: rs6, Dst: client6}
@@ -159,6 +169,8 @@ func TestNATICMPSend(t *testing.T) {
 
 // IPv4 fragments are put together first: kept until all are there, then handled
 // as one, and never for AH and ESP.
+//
+// Features: G1.
 func TestFragments(t *testing.T) {
 	whole := from(1).UDP(1024, 80, packettest.Payload(32))
 	first, last := from(1), from(1)
@@ -196,6 +208,8 @@ func TestFragments(t *testing.T) {
 }
 
 // AH and ESP follow an IKE connection of the same two.
+//
+// Features: 6.4.
 func TestIPsec(t *testing.T) {
 	w := newWorld(t)
 	svc{proto: packet.ProtoUDP, port: 500}.add(w, rs4+"|500")
@@ -213,6 +227,8 @@ func TestIPsec(t *testing.T) {
 }
 
 // An IPv6 later fragment finds no ports, so no connection, and makes none.
+//
+// Features: G2.
 func TestLaterFragment6(t *testing.T) {
 	w := newWorld(t)
 	svc{vip: vip6, proto: packet.ProtoUDP}.add(w, rs6)

@@ -21,6 +21,8 @@ const (
 
 // A SYN to a connection that is as good as over gets a new one, from the
 // scheduler, unless the connection is persistent's or FTP's.
+//
+// Features: 1.1.
 func TestConnReuse(t *testing.T) {
 	// The ways into a state, after the SYN went to the first server.
 	states := map[string]func(w *world){
@@ -83,6 +85,8 @@ func TestConnReuse(t *testing.T) {
 }
 
 // Mode 2 also takes FIN_WAIT for over where replies don't pass here.
+//
+// Features: 1.1.
 func TestConnReuseDR(t *testing.T) {
 	for mode, want := range map[string]string{
 		"1": "STOLEN request: 198.51.100.1:1024 > 203.0.113.10:80 via 10.1.0.12",
@@ -98,6 +102,7 @@ func TestConnReuseDR(t *testing.T) {
 	}
 }
 
+// Features: 1.1.
 func TestConnReuseNot(t *testing.T) {
 	// A connection of a persistent service stays with its server.
 	w := newWorld(t)
@@ -127,6 +132,8 @@ func TestConnReuseNot(t *testing.T) {
 }
 
 // SCTP: an INIT to a closed association.
+//
+// Features: 1.1.
 func TestConnReuseSCTP(t *testing.T) {
 	w := newWorld(t)
 	svc{proto: packet.ProtoSCTP}.add(w, rs4, "10.1.0.12")
@@ -144,6 +151,8 @@ func TestConnReuseSCTP(t *testing.T) {
 
 // After its server was deleted a connection's packets are dropped, until the
 // server is back; replies are still translated.
+//
+// Features: 1.1, C11.
 func TestServerGone(t *testing.T) {
 	w := newWorld(t)
 	k := svc{}.add(w, rs4, "10.1.0.12")
@@ -163,6 +172,8 @@ func TestServerGone(t *testing.T) {
 
 // With expire_nodest_conn the connections of a deleted server end with the next
 // tick, and already their next packet is like one of no connection.
+//
+// Features: 1.1, C12.
 func TestExpireNoDestConn(t *testing.T) {
 	w := newWorld(t)
 	w.set("expire_nodest_conn=1")
@@ -196,6 +207,8 @@ func TestExpireNoDestConn(t *testing.T) {
 }
 
 // With expire_nodest_conn a SYN leaves a server of weight 0, too.
+//
+// Features: Q1.
 func TestExpireNoDestConnWeight0(t *testing.T) {
 	for setting, want := range map[string]string{
 		"0": "STOLEN request: 198.51.100.1:1024 > 10.1.0.12:8080",
@@ -214,6 +227,8 @@ func TestExpireNoDestConnWeight0(t *testing.T) {
 }
 
 // Persistent connections and their templates go, too, assured or not.
+//
+// Features: C12.
 func TestExpireNoDestConnPersistent(t *testing.T) {
 	for _, established := range []bool{false, true} {
 		w := newWorld(t)
@@ -232,6 +247,8 @@ func TestExpireNoDestConnPersistent(t *testing.T) {
 }
 
 // Upper and lower thresholds.
+//
+// Features: T1.
 func TestThresholds(t *testing.T) {
 	for _, c := range []struct {
 		limits string

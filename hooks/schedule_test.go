@@ -14,6 +14,8 @@ import (
 const to11 = "STOLEN request: 198.51.100.1:1024 > 10.1.0.11:8080"
 
 // Only some packets may open a connection.
+//
+// Features: 6.1, 6.2, 6.3.
 func TestOpening(t *testing.T) {
 	sctp := func(kind byte) []byte { return from(1).SCTP(1024, 80, packettest.Chunk(kind)) }
 	for _, c := range []struct {
@@ -62,6 +64,8 @@ func TestOpening(t *testing.T) {
 }
 
 // Which service a packet is for.
+//
+// Features: S2, S4, F1.
 func TestServiceLookup(t *testing.T) {
 	w := newWorld(t)
 	svc{mark: 7}.add(w, "10.1.0.1")
@@ -113,6 +117,8 @@ func TestServiceLookup(t *testing.T) {
 }
 
 // From port 20 nothing is ever scheduled.
+//
+// Features: 9.
 func TestFTPDataSource(t *testing.T) {
 	w := newWorld(t)
 	svc{}.add(w, rs4)
@@ -121,6 +127,8 @@ func TestFTPDataSource(t *testing.T) {
 
 // A packet of a process here that replies to a connection is never scheduled,
 // even if its destination is a service's; one that arrives is.
+//
+// Features: 17.
 func TestOwnReply(t *testing.T) {
 	const own = "192.0.2.1"
 	w := newWorld(t)
@@ -142,6 +150,8 @@ func TestOwnReply(t *testing.T) {
 }
 
 // Without a server the client is told, unless it is an FTP service's neighbour.
+//
+// Features: H4, S3, S5.
 func TestNoDestination(t *testing.T) {
 	unreachable := "DROP no-destination: 203.0.113.10 > 198.51.100.1 ICMP 3/3"
 	w := newWorld(t)
@@ -167,6 +177,8 @@ func TestNoDestination(t *testing.T) {
 }
 
 // With cache_bypass what is for a mark without servers goes where it wanted to.
+//
+// Features: X7.
 func TestCacheBypass(t *testing.T) {
 	const far, far6 = "198.18.0.1", "2001:db8:99::1"
 	packets := map[string][]byte{
@@ -232,6 +244,8 @@ func TestCacheBypass(t *testing.T) {
 
 // drop_packet takes one in am_droprate of the packets that would open a
 // connection, TCP and UDP together; the first one of all.
+//
+// Features: 12.
 func TestDropPacket(t *testing.T) {
 	w := newWorld(t)
 	svc{}.add(w, rs4)
@@ -258,6 +272,8 @@ func TestDropPacket(t *testing.T) {
 }
 
 // Connections for one packet leave nothing behind but the counters.
+//
+// Features: C10, O1.
 func TestOnePacket(t *testing.T) {
 	w := newWorld(t)
 	k := svc{proto: packet.ProtoUDP, flags: sched.OnePacket}.add(w, rs4, "10.1.0.12")

@@ -12,6 +12,8 @@ import (
 )
 
 // TestSettings writes what was written to the kernel's and compares.
+//
+// Features: 11.
 func TestSettings(t *testing.T) {
 	b, err := os.ReadFile("testdata/settings.txt")
 	if err != nil {
@@ -49,6 +51,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// Features: 11.
 func TestNoSetting(t *testing.T) {
 	w := newWorld(t)
 	for _, name := range []string{"debug_level", "", "sync_threshold ", "AMEMTHRESH"} {
@@ -66,6 +69,8 @@ func TestNoSetting(t *testing.T) {
 }
 
 // secure_tcp brings the kernel's other state table into force.
+//
+// Features: 6.1, 12.
 func TestSecureTCP(t *testing.T) {
 	w := newWorld(t)
 	svc{}.add(w, rs4+"|80 -g")
@@ -80,6 +85,8 @@ func TestSecureTCP(t *testing.T) {
 }
 
 // am_droprate takes effect with drop_packet, or within the second.
+//
+// Features: 12.
 func TestDropRate(t *testing.T) {
 	w := newWorld(t)
 	svc{}.add(w, rs4)
@@ -108,6 +115,8 @@ func TestDropRate(t *testing.T) {
 }
 
 // drop_entry ends half-open connections little by little.
+//
+// Features: 12.
 func TestDropEntry(t *testing.T) {
 	w := newWorld(t)
 	svc{}.add(w, rs4)
@@ -134,6 +143,7 @@ func TestDropEntry(t *testing.T) {
 	}
 }
 
+// Features: 6.1.
 func TestTimeouts(t *testing.T) {
 	w := newWorld(t)
 	check := func(tcp, fin, udp time.Duration) {

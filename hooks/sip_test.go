@@ -11,6 +11,7 @@ import (
 	"goipvs/sched"
 )
 
+// Features: P6.
 func TestCallID(t *testing.T) {
 	for _, c := range []struct{ name, msg, want string }{
 		{"usual", "INVITE sip:b SIP/2.0\r\nCall-ID: a84b4c76e66710@pc33.example.net\r\n\r\n", "a84b4c76e66710@pc33.example.net"},
@@ -45,6 +46,8 @@ func TestCallID(t *testing.T) {
 
 // A request that a server starts makes the connection by which the answer finds
 // it, and its template, so that the call stays with the server.
+//
+// Features: P6.
 func TestServerStartsCall(t *testing.T) {
 	invite := []byte("INVITE sip:a SIP/2.0\r\nCall-ID: s@h\r\n\r\n")
 	fromRS := packettest.IP{Src: rs4, Dst: client4}

@@ -32,6 +32,8 @@ func (w *world) figures(k sched.ServiceKey) (all []string) {
 }
 
 // Counters are shown as of the last estimate, each two seconds.
+//
+// Features: 13.
 func TestStatistics(t *testing.T) {
 	w := newWorld(t)
 	k := svc{}.add(w, rs4, "10.1.0.12")
@@ -71,6 +73,8 @@ func TestStatistics(t *testing.T) {
 
 // Zeroing sets what is shown to zero; what was counted since the last estimate
 // comes with the next.
+//
+// Features: 13.
 func TestZero(t *testing.T) {
 	w := newWorld(t)
 	k := svc{}.add(w, rs4)
@@ -97,6 +101,8 @@ func TestZero(t *testing.T) {
 }
 
 // With a steady load the rate comes near it, and goes when the load does.
+//
+// Features: 13.
 func TestRates(t *testing.T) {
 	w := newWorld(t)
 	k := svc{proto: packet.ProtoUDP}.add(w, rs4)
@@ -121,6 +127,7 @@ func TestRates(t *testing.T) {
 	}
 }
 
+// Features: 13.
 func TestRunEstimation(t *testing.T) {
 	w := newWorld(t)
 	svc{}.add(w, rs4)
@@ -138,6 +145,8 @@ func TestRunEstimation(t *testing.T) {
 }
 
 // Connections count with their server, active or not, until they are gone.
+//
+// Features: C7.
 func TestServerCounts(t *testing.T) {
 	w := newWorld(t)
 	k := svc{}.add(w, rs4)

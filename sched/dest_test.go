@@ -6,6 +6,7 @@ import (
 	"goipvs/packet"
 )
 
+// Features: T1.
 func TestThresholds(t *testing.T) {
 	type step struct {
 		do   string // "bind", "unbind", or "edit"
@@ -88,6 +89,7 @@ func TestThresholds(t *testing.T) {
 	}
 }
 
+// Features: C7.
 func TestBindCounts(t *testing.T) {
 	d := newService(t, "rr", 0, 1).First()
 	check := func(step string, active, inactive, persist int32) {
@@ -114,6 +116,7 @@ func TestBindCounts(t *testing.T) {
 	}
 }
 
+// Features: C5.
 func TestConnFlags(t *testing.T) {
 	for f, want := range map[Forward]uint32{Masq: 0x100, LocalNode: 0x181, Tunnel: 0x182, DRoute: 0x183, Bypass: 0x184} {
 		d := Dest{DestConfig: DestConfig{Forward: f}}
@@ -123,6 +126,7 @@ func TestConnFlags(t *testing.T) {
 	}
 }
 
+// Features: S8.
 func TestEditDest(t *testing.T) {
 	s := newService(t, "wlc", 0, 3, 1)
 	d := s.Last()

@@ -14,6 +14,7 @@ func to(s *Service, dst uint32) *Dest {
 	return s.Schedule(&r)
 }
 
+// Features: SC10.
 func TestLBLCExpiration(t *testing.T) {
 	for _, name := range []string{"lblc", "lblcr"} {
 		t.Run(name, func(t *testing.T) {
@@ -67,6 +68,7 @@ func cacheOf(s *Service) *cache {
 	return nil
 }
 
+// Features: SC10.
 func TestLBLCTooMany(t *testing.T) {
 	for _, name := range []string{"lblc", "lblcr"} {
 		t.Run(name, func(t *testing.T) {
@@ -98,6 +100,7 @@ func TestLBLCTooMany(t *testing.T) {
 	}
 }
 
+// Features: SC10.
 func TestLBLCCrowded(t *testing.T) {
 	s := newService(t, "lblc", 0, 2, 4)
 	a, b := s.Dest(server(1)), s.Dest(server(2))
@@ -129,6 +132,7 @@ func TestLBLCCrowded(t *testing.T) {
 	}
 }
 
+// Features: SC11.
 func TestLBLCRSet(t *testing.T) {
 	s := newService(t, "lblcr", 0, 1, 1, 1)
 	tab := s.table

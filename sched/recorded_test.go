@@ -185,6 +185,8 @@ func number(s string) uint32 {
 }
 
 // TestRecorded replays what the real kernel chose.
+//
+// Features: SC1, SC2, SC3, SC4, SC5, SC6, SC7, SC8, SC9, SC10, SC11, SC12, SC13.
 func TestRecorded(t *testing.T) {
 	for _, file := range []string{"vectors-6.1.192.txt", "scripts-6.1.192.txt"} {
 		b, err := os.ReadFile("testdata/" + file)

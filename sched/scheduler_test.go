@@ -20,6 +20,8 @@ func TestSchedulers(t *testing.T) {
 
 // Every scheduler: nothing without servers, with weight 0 or overloaded ones
 // alone; the one server that takes connections if there is one.
+//
+// Features: SC1, SC2, SC3, SC4, SC5, SC6, SC7, SC8, SC9, SC10, SC11, SC12, SC13.
 func TestNoDestination(t *testing.T) {
 	for _, name := range Schedulers() {
 		t.Run(name, func(t *testing.T) {
@@ -56,6 +58,8 @@ func TestNoDestination(t *testing.T) {
 
 // An ICMP error about a packet of a connection that isn't known: its quoted
 // packet goes from the virtual service to the client.
+//
+// Features: SC7, SC8, SC9.
 func TestInverse(t *testing.T) {
 	vip, _, _ := testAddrPort("192.0.2.1:80")
 	for _, tt := range []struct {
@@ -85,6 +89,8 @@ func TestInverse(t *testing.T) {
 }
 
 // Protocols without ports are hashed as port 0.
+//
+// Features: SC8.
 func TestHashPortOtherProtocol(t *testing.T) {
 	s := newService(t, "sh", Sched2, 1, 1, 1, 1)
 	for i := range 50 {
@@ -96,6 +102,7 @@ func TestHashPortOtherProtocol(t *testing.T) {
 	}
 }
 
+// Features: SC1.
 func TestRRDelete(t *testing.T) {
 	for _, tt := range []struct {
 		picks, del int
@@ -123,6 +130,8 @@ func TestRRDelete(t *testing.T) {
 }
 
 // With more servers than places mh can't begin, and doesn't go on.
+//
+// Features: SC9.
 func TestMHTooMany(t *testing.T) {
 	s := newService(t, "rr", 0)
 	for i := range mhSize {
@@ -155,6 +164,8 @@ func TestMHTooMany(t *testing.T) {
 }
 
 // However little a server weighs beside the others, it has a turn.
+//
+// Features: SC9.
 func TestMHWeights(t *testing.T) {
 	for _, tt := range []struct {
 		weights []int32
@@ -177,6 +188,7 @@ func TestMHWeights(t *testing.T) {
 	}
 }
 
+// Features: S6.
 func TestMHMixedFamily(t *testing.T) {
 	s := newService(t, "mh", 0)
 	a := add(t, s, DestConfig{DestKey: testDest("[2001:db8::1]:80"), Forward: Tunnel, Weight: 1})
@@ -196,6 +208,7 @@ func TestMHMixedFamily(t *testing.T) {
 	}
 }
 
+// Features: SC14.
 func TestTwos(t *testing.T) {
 	s := newService(t, "twos", 0, 1, 2, 4) // list: 3 (4), 2 (2), 1 (1)
 	one, three := s.Dest(server(1)), s.Dest(server(3))

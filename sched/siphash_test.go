@@ -5,6 +5,8 @@ import "testing"
 // TestHSiphash holds hsiphash against the outputs that the kernel's self-test
 // (lib/test_siphash.c, dual BSD and GPL) expects on 64-bit machines: key 00 01 …
 // 0f, input 00 01 … of some length.
+//
+// Features: SC9.
 func TestHSiphash(t *testing.T) {
 	key := [2]uint64{0x0706050403020100, 0x0f0e0d0c0b0a0908}
 	var in [64]byte

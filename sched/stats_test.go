@@ -7,6 +7,8 @@ import (
 )
 
 // TestEstimator follows the arithmetic of estimation_timer by hand.
+//
+// Features: 13.
 func TestEstimator(t *testing.T) {
 	var s Stats
 	check := func(step string, total, rate Counters) {

@@ -10,6 +10,7 @@ import (
 	"goipvs/packet"
 )
 
+// Features: S9, SC14.
 func TestServiceErrors(t *testing.T) {
 	good := ServiceConfig{ServiceKey: testSvc, Scheduler: "rr"}
 	v6 := ServiceConfig{ServiceKey: testKey(packet.ProtoTCP, "[2001:db8::1]:80"), Scheduler: "rr", Netmask: 128}
@@ -46,6 +47,7 @@ func TestServiceErrors(t *testing.T) {
 	}
 }
 
+// Features: S9.
 func TestDestErrors(t *testing.T) {
 	good := DestConfig{DestKey: server(1), Weight: 1}
 	with := func(f func(*DestConfig)) DestConfig {
@@ -84,6 +86,7 @@ func TestDestErrors(t *testing.T) {
 	}
 }
 
+// Features: S9.
 func TestNoSuch(t *testing.T) {
 	s := newService(t, "rr", 0, 1)
 	tab, other := s.table, ServiceKey{Family: packet.IPv4, FWMark: 1}
@@ -103,6 +106,7 @@ func TestNoSuch(t *testing.T) {
 	}
 }
 
+// Features: S2.
 func TestFind(t *testing.T) {
 	tab := NewTable()
 	for _, k := range []ServiceKey{
@@ -156,6 +160,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// Features: S1.
 func TestServicesOrder(t *testing.T) {
 	tab := NewTable()
 	// By proto^addr^port>>8^port: 6^1^80 = 0x57, 17^1^80 = 0x40, 6^1^336>>8^336 = 0x56.
@@ -220,6 +225,7 @@ func TestConnOut(t *testing.T) {
 	check("deleted", false)
 }
 
+// Features: S5, S8.
 func TestEditServiceKeepsScheduler(t *testing.T) {
 	s := newService(t, "rr", 0, 1, 1, 1)
 	choose(s, "10.9.9.9:1")
@@ -240,6 +246,7 @@ func TestEditServiceKeepsScheduler(t *testing.T) {
 	}
 }
 
+// Features: S1.
 func TestMarkKeyIsTheMark(t *testing.T) {
 	tab := NewTable()
 	k := testSvc

@@ -7,6 +7,7 @@ import (
 	"goipvs/packet"
 )
 
+// Features: C11.
 func TestTrashTimes(t *testing.T) {
 	s := newService(t, "rr", 0, 1, 1)
 	tab := s.table
@@ -43,6 +44,7 @@ func TestTrashTimes(t *testing.T) {
 	}
 }
 
+// Features: C11.
 func TestTrashTakesBack(t *testing.T) {
 	s := newService(t, "rr", 0, 1, 1)
 	tab := s.table
@@ -136,6 +138,8 @@ func TestTrashMarks(t *testing.T) {
 }
 
 // Deleted again, a server has its two minutes again.
+//
+// Features: C11.
 func TestTrashAgain(t *testing.T) {
 	s := newService(t, "rr", 0, 1)
 	tab, d := s.table, s.First()

@@ -11,6 +11,7 @@ import (
 
 var direct = sched.DestConfig{Forward: sched.DRoute}
 
+// Features: X2.
 func TestDR(t *testing.T) {
 	later := to6
 	later.Ext = []packettest.Ext{packettest.FragmentHeader(1280, false, 9)}
@@ -26,6 +27,8 @@ func TestDR(t *testing.T) {
 }
 
 // For these the server doesn't matter: the packet's own destination is the way.
+//
+// Features: X6, X7.
 func TestBypassAndNull(t *testing.T) {
 	far4, far6 := packettest.IP{Src: client4, Dst: "198.18.0.1"}, packettest.IP{Src: client6, Dst: "2001:db8:99::1"}
 	plays(t, "bypass", []scene{
@@ -40,6 +43,8 @@ func TestBypassAndNull(t *testing.T) {
 }
 
 // Between this host's addresses and others' not every way is allowed.
+//
+// Features: S7, X10, X12.
 func TestLocality(t *testing.T) {
 	server := func(fwd sched.Forward, addr string) sched.DestConfig {
 		return sched.DestConfig{Forward: fwd, DestKey: sched.DestKey{Family: packettest.Family(addr), Addr: packettest.Addr(addr)}}

@@ -12,6 +12,8 @@ import (
 )
 
 // What goes wrong on the way to a server, and what its sender is told.
+//
+// Features: X8, X9, X11, G2.
 func TestErrors(t *testing.T) {
 	big4, big6 := to4.UDP(1024, 80, packettest.Payload(1273)), to6.UDP(1024, 80, packettest.Payload(1253))
 	small4, small6 := to4.UDP(1024, 80, packettest.Payload(3)), to6.UDP(1024, 80, packettest.Payload(3))

@@ -31,6 +31,7 @@ func zeroSum(t *testing.T, h packettest.IP) []byte {
 	return nil
 }
 
+// Features: X1, X12.
 func TestNAT(t *testing.T) {
 	v6ext := to6
 	v6ext.Ext = []packettest.Ext{{Type: 60}}
@@ -71,6 +72,8 @@ func TestNAT(t *testing.T) {
 }
 
 // A sum that comes out as zero is sent as 0xffff: zero would mean none.
+//
+// Features: X1.
 func TestNATUDPZero(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -93,6 +96,8 @@ func TestNATUDPZero(t *testing.T) {
 }
 
 // A connection without its client's port gets it from the first packet.
+//
+// Features: X1.
 func TestNATFillsClientPort(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -128,6 +133,7 @@ func reply(six bool) packettest.IP {
 	return packettest.IP{Src: server4, Dst: client4, ID: 0x0304}
 }
 
+// Features: X1.
 func TestSNAT(t *testing.T) {
 	later := reply(true)
 	later.Ext = []packettest.Ext{packettest.FragmentHeader(1280, false, 9)}

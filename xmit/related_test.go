@@ -55,6 +55,7 @@ func quoted(p *packet.Packet, h *packet.Header) (q packet.Header, ok bool) {
 	return q, ok
 }
 
+// Features: I2.
 func TestRelatedRequests(t *testing.T) {
 	tcp4, udp6 := fromVIP4.TCP(80, 1024, packettest.ACK, packettest.Payload(20)), fromVIP6.UDP(80, 1024, packettest.Payload(20))
 	options := fromVIP4
@@ -115,6 +116,8 @@ func TestRelatedCounts(t *testing.T) {
 
 // An ICMP error from the server's side about a request gets the virtual
 // service's address, whoever sent it.
+//
+// Features: I3.
 func TestRelatedReplies(t *testing.T) {
 	request4, request6 := packettest.IP{Src: client4, Dst: server4}, packettest.IP{Src: client6, Dst: server6}
 	from4, from6 := packettest.IP{Src: "10.1.0.254", Dst: client4}, packettest.IP{Src: "2001:db8:1::fe", Dst: client6}

@@ -16,6 +16,7 @@ func tos(h packettest.IP, tos uint8) packettest.IP {
 	return h
 }
 
+// Features: X3, X4, X5.
 func TestTunnel(t *testing.T) {
 	data := packettest.Payload(5)
 	udp4, udp6 := to4.UDP(1024, 80, data), to6.UDP(1024, 80, data)
@@ -53,6 +54,8 @@ func TestTunnel(t *testing.T) {
 }
 
 // What a tunnel leaves of the path's MTU, by its headers.
+//
+// Features: X9.
 func TestTunnelMTU(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -108,6 +111,8 @@ func TestTunnelMTU(t *testing.T) {
 
 // A checksum that comes out as zero is sent as 0xffff: in UDP zero means none,
 // and for GRE the kernel does the same.
+//
+// Features: X4, X5.
 func TestTunnelChecksumZero(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -141,6 +146,8 @@ func TestTunnelChecksumZero(t *testing.T) {
 }
 
 // A flow keeps GUE's source port, and different flows spread over the range.
+//
+// Features: X4.
 func TestGUEPort(t *testing.T) {
 	port := func(b []byte) uint16 {
 		sc := scene{packet: b, dest: tun(sched.TunGUE, 0, server4)}

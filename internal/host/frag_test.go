@@ -20,6 +20,7 @@ const (
 
 func tos(n byte) func([]byte) { return func(b []byte) { b[1] = n } }
 
+// Features: G1.
 func TestReassembly(t *testing.T) {
 	whole := udp4(fragSrc, fragDst, 2000)
 	at := func(off, n int, change ...func([]byte)) []byte { return cut4(whole, off, n, change...) }
@@ -169,6 +170,8 @@ func gather(w *world) stubHooks {
 
 // TestGeometry: what was put together leaves in the cuts in which it came, if
 // they fit; else in pieces no larger than the largest that came.
+//
+// Features: G1.
 func TestGeometry(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -207,6 +210,8 @@ func TestGeometry(t *testing.T) {
 
 // TestGeometryOfNAT: translating ports takes the transport header out of the
 // pieces that it was spread over, so that the cuts no longer fit.
+//
+// Features: G1.
 func TestGeometryOfNAT(t *testing.T) {
 	w := newWorld(t)
 	w.h.SetHooks(stubHooks{hook: func(pt hooks.Point, p *packet.Packet) xmit.Verdict {
@@ -232,6 +237,7 @@ func TestGeometryOfNAT(t *testing.T) {
 	}
 }
 
+// Features: G2.
 func TestFragments6(t *testing.T) {
 	const src, dst = "2001:db8:c::1", "2001:db8:1::b"
 	whole := udp6(src, dst, 2000)

@@ -96,6 +96,8 @@ func replayed(c *Case, out string) ([]string, error) {
 
 // TestConformance replays every recorded case and compares all of its output
 // with the kernel's.
+//
+// Features: S6, SC1, X12, 17.
 func TestConformance(t *testing.T) {
 	waits := waiting(t)
 	type count struct{ equal, all int }
