@@ -25,4 +25,11 @@
 //     replies are not tracked from PREROUTING on.
 //   - Datagrams of more than 65,531 octets are dropped: the kernel hands no
 //     more out.
+//   - What came in fragments leaves as one packet if it fits, or is cut anew: how
+//     it was cut before isn't told. IPv4 datagrams without DF whose
+//     identification is 0 get one.
+//   - Packets too short to have ports go to the local stack, which drops them,
+//     instead of being dropped by IPVS.
+//   - Between the moment somebody deletes the tables (a whole ruleset loaded
+//     anew) and the next, a millisecond later, IPVS is not there.
 package live
