@@ -3,8 +3,6 @@ package fuzzer
 import (
 	"slices"
 	"strings"
-
-	"goipvs/packet"
 )
 
 // editTable is what changes of a director there are while traffic passes. A
@@ -151,7 +149,3 @@ func (d *director) editSetting() string {
 	}
 	return "sysctl -w net.ipv4.vs." + s.name + "=" + pick(d.dice, append(s.values, "0"))
 }
-
-// usual reports whether a service's protocol is one of the two that come
-// without surprises in timing.
-func (s *service) usual() bool { return s.proto == packet.ProtoTCP || s.proto == packet.ProtoUDP }

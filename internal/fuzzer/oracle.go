@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"goipvs/internal/replay"
@@ -94,6 +95,21 @@ func (o *Oracle) copy(from string) error {
 	})
 }
 
+// warmUp returns cases whose recordings nobody wants: the first network
+// namespaces of a kernel just booted lack a route to IPv6 multicast addresses.
+func (o *Oracle) warmUp() (cases []*Case) {
+	for i := range o.Jobs {
+		d := director{families: []family{0, 1}}
+		d.links()
+		for _, f := range d.families {
+			d.network(f)
+		}
+		// The oracle takes cases in order of their names.
+		cases = append(cases, &Case{Name: fmt.Sprintf("0-warm-up-%d", i), Arms: 2, Setup: d.lines})
+	}
+	return cases
+}
+
 // Record puts cases, whose names differ, to the kernel. It returns the folder of
 // each recording by the case's name, which lasts until the next Record or Close,
 // and what the oracle said. A case that the kernel refused has no recording.
@@ -104,14 +120,14 @@ func (o *Oracle) Record(ctx context.Context, cases []*Case) (dirs map[string]str
 			return nil, "", err
 		}
 	}
-	for _, c := range cases {
+	for _, c := range slices.Concat(o.warmUp(), cases) {
 		if err := c.Write(filepath.Join(corpus, c.Name)); err != nil {
 			return nil, "", err
 		}
 	}
 	var said bytes.Buffer
 	cmd := exec.CommandContext(ctx, "nice", "-n", "10", filepath.Join(o.dir, "gen.py"),
-		"-r", "-c", "1", "-j", itoa(o.Jobs), "-b", itoa(len(cases)), "-o", filepath.Base(out))
+		"-r", "-c", "1", "-j", itoa(o.Jobs), "-b", itoa(len(cases)+o.Jobs), "-o", filepath.Base(out))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = o.dir, &said, &said
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(o.dir, "bin")+":"+os.Getenv("PATH"))
 	runErr := cmd.Run()

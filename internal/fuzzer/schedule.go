@@ -1,7 +1,6 @@
 package fuzzer
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -82,15 +81,4 @@ func (d *director) bursts() bool {
 		}
 	}
 	return false
-}
-
-// timeline returns the text of timeline.sh.
-func (s *schedule) timeline() string {
-	var b strings.Builder
-	for _, x := range s.slots {
-		if x.command != "" {
-			fmt.Fprintf(&b, "at %.6f %s\n", x.at.Seconds(), x.command)
-		}
-	}
-	return b.String()
 }

@@ -27,7 +27,7 @@ func main() {
 // errDiffers ends the program with exit code 1, all being said.
 var errDiffers = errors.New("something differs")
 
-func run() error {
+func run() (err error) {
 	oracle := flag.String("oracle", "../shared/oracle", "the `folder` of the oracle that boots a real kernel (gen.py, vmrun)")
 	features := flag.String("features", "", "what cases may contain: `names` separated by commas, -name leaves out; empty: all that there is")
 	seed := flag.Uint64("seed", 1, "the first seed")
@@ -67,7 +67,7 @@ func run() error {
 	if err != nil {
 		return fmt.Errorf("%w (say where it is: make oracle-fuzz ORACLE=DIR)", err)
 	}
-	defer o.Close()
+	defer func() { err = errors.Join(err, o.Close()) }()
 	o.Jobs = *jobs
 	if *shrinkDir != "" {
 		return o.ShrinkInPlace(ctx, *shrinkDir)
@@ -80,7 +80,7 @@ func run() error {
 		if c.State, err = fuzzer.OpenState(*state); err != nil {
 			return err
 		}
-		defer c.State.Close()
+		defer func() { err = errors.Join(err, c.State.Close()) }()
 	}
 	t, err := c.Run(ctx)
 	fmt.Print(t)
