@@ -19,6 +19,7 @@ type backend struct {
 	tables *rules.Tables
 	bit    uint32
 	note   func(string)
+	now    func() // brings the director's clock up to now
 
 	mu      sync.Mutex
 	held    bool // changes wait for release
@@ -34,7 +35,7 @@ var _ control.Backend = (*backend)(nil)
 // takes over does so at once, with all its services.
 func newBackend(d *hooks.Director, t *rules.Tables, bit uint32, note func(string)) *backend {
 	return &backend{
-		Director: d, tables: t, bit: bit, note: note, held: true, stale: true, noTrack: true,
+		Director: d, tables: t, bit: bit, note: note, now: func() {}, held: true, stale: true, noTrack: true,
 		ledgers: map[packet.Family]*ledger{packet.IPv4: newLedger(), packet.IPv6: newLedger()},
 	}
 }
@@ -186,4 +187,16 @@ func (b *backend) sweep() {
 		l.retire(addrs[f])
 	}
 	_ = b.follow() // else the next time
+}
+
+// View implements control.Backend: what was due by now has happened.
+func (b *backend) View(f func(*sched.Table)) {
+	b.now()
+	b.Director.View(f)
+}
+
+// Conns implements control.Backend: what was due by now has happened.
+func (b *backend) Conns(f func(*hooks.ConnInfo) bool) {
+	b.now()
+	b.Director.Conns(f)
 }

@@ -50,6 +50,7 @@ var ErrRunning = errors.New("another goipvs is running")
 type daemon struct {
 	Options
 	director *hooks.Director
+	clock    *clock
 	engine   *control.Engine
 	backend  *backend
 	stack    *stack
@@ -139,6 +140,7 @@ func (d *daemon) open() error {
 	d.director = hooks.New(hooks.Config{
 		Stack: d.stack, Kernel: d.Kernel, Shards: 8 * d.Queues, Seed: rand.Uint64(), Random: rand.Uint32,
 	})
+	d.clock = newClock(d.director)
 	if err := d.openQueues(); err != nil {
 		return err
 	}
@@ -151,6 +153,7 @@ func (d *daemon) open() error {
 		d.Log(s)
 	}
 	d.backend = newBackend(d.director, d.tables, d.Bit, d.Log)
+	d.backend.now = d.clock.catchUp
 	d.engine = control.NewEngine(d.backend)
 	d.machine, err = machine.Open(j, left, d, d.Log)
 	return err
@@ -207,7 +210,7 @@ func (d *daemon) openQueues() error {
 			return err
 		}
 		d.opened(q.Close)
-		d.workers = append(d.workers, &worker{queue: q, sender: s, stack: d.stack, hook: d.director.Hook, bit: d.Bit})
+		d.workers = append(d.workers, &worker{queue: q, sender: s, stack: d.stack, hook: d.director.Hook, now: d.clock.catchUp, bit: d.Bit})
 	}
 	return nil
 }

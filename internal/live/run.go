@@ -12,14 +12,6 @@ import (
 	"goipvs/internal/setup"
 )
 
-// How often the director's clock is moved on: while packets come, and while
-// none do. The kernel's timers are not more exact either: what lasts longer than
-// a quarter of a second may end 32 ms late.
-const (
-	tick     = 10 * time.Millisecond
-	idleTick = 100 * time.Millisecond
-)
-
 // run balances until ctx is done, or something breaks.
 func (d *daemon) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -34,7 +26,7 @@ func (d *daemon) run(ctx context.Context) error {
 	for _, w := range d.workers {
 		serve(func() error { return w.queue.Serve(w.handle) })
 	}
-	serve(func() error { return d.clock(ctx) })
+	serve(func() error { return d.keepTime(ctx) })
 	err := d.balance(ctx, serve)
 	// Addresses go first and rules last, so that the local stack answers
 	// nobody in our place; until then the workers work.
@@ -81,10 +73,9 @@ func (d *daemon) balance(ctx context.Context, serve func(func() error)) error {
 	return err
 }
 
-// clock moves the director's clock on, and now and then looks after what only
+// keepTime moves the director's clock on, and now and then looks after what only
 // connections may want.
-func (d *daemon) clock(ctx context.Context) error {
-	start := time.Now()
+func (d *daemon) keepTime(ctx context.Context) error {
 	t := time.NewTimer(tick)
 	defer t.Stop()
 	sweep := time.NewTicker(sweepEvery)
@@ -97,7 +88,7 @@ func (d *daemon) clock(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case now := <-t.C:
-			d.director.Advance(time.Since(start))
+			d.clock.advance()
 			if n := d.counts.packets(); n != seen {
 				seen, busy = n, now.Add(time.Second)
 			}

@@ -16,6 +16,7 @@ type worker struct {
 	sender *inject.Sender
 	stack  *stack
 	hook   func(hooks.Point, *packet.Packet) xmit.Verdict
+	now    func() // brings the director's clock up to now
 	bit    uint32
 	item   item
 }
@@ -40,6 +41,7 @@ const (
 )
 
 func (w *worker) handle(batch []queue.Packet, verdicts []queue.Verdict) {
+	w.now()
 	for i := range batch {
 		verdicts[i] = w.decide(&batch[i])
 		switch v := &verdicts[i]; {

@@ -1,0 +1,46 @@
+package live
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"goipvs/hooks"
+)
+
+// How often the director's clock is moved on: while packets come, and while
+// none do. The kernel's timers are not more exact either: what lasts longer than
+// a quarter of a second may end 32 ms late.
+const (
+	tick     = 10 * time.Millisecond
+	idleTick = 100 * time.Millisecond
+)
+
+// clock moves a director's clock on. Its methods may be called from many
+// goroutines.
+type clock struct {
+	director *hooks.Director
+	start    time.Time
+	last     atomic.Int64 // the director's time, since start
+
+	mu sync.Mutex // one Advance at a time
+}
+
+func newClock(d *hooks.Director) *clock { return &clock{director: d, start: time.Now()} }
+
+// advance brings the director's clock up to now.
+func (c *clock) advance() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Since(c.start)
+	c.director.Advance(now)
+	c.last.Store(int64(now))
+}
+
+// catchUp is for who is about to look: what was due while nothing happened has
+// happened when it returns, to within a tick.
+func (c *clock) catchUp() {
+	if int64(time.Since(c.start))-c.last.Load() > int64(tick) {
+		c.advance()
+	}
+}
