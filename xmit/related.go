@@ -129,14 +129,17 @@ func setICMPChecksum(p *packet.Packet, toff int) {
 	p.Partial = toff
 }
 
-// ICMPChecksumOK reports whether the checksum of the ICMP message at toff is
-// right.
+// ICMPChecksumOK reports whether the checksum of an ICMP message is right. For
+// IPv4 the kernel sums the IP header, too, which a right checksum makes nothing;
+// but one whose options were filled in on receipt (record route) has a wrong one
+// until the packet goes on, and the message then counts as wrong.
 //
-// Kernel: include/net/ip_vs.h, ip_vs_checksum_common_check (6.1).
+// Kernel: include/net/ip_vs.h, ip_vs_checksum_common_check;
+// net/netfilter/utils.c, nf_ip_checksum (6.1).
 func ICMPChecksumOK(p *packet.Packet, h *packet.Header) bool {
-	b := p.Data()[h.Len:]
 	if p.Family == packet.IPv4 {
-		return packet.Fold(packet.Sum(b, 0)) == 0
+		return packet.Fold(packet.Sum(p.Data(), 0)) == 0
 	}
+	b := p.Data()[h.Len:]
 	return packet.TransportChecksum(packet.IPv6, h.Src, h.Dst, packet.ProtoICMPv6, b) == 0
 }
