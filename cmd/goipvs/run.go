@@ -16,7 +16,7 @@ import (
 )
 
 func newRunCommand(socket *string) *cobra.Command {
-	var setupFile, rulesFile string
+	var setupFile, rulesFile, by string
 	o := live.Options{}
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -42,6 +42,10 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 				}
 			}
 			o.Setup = append(lines, rules...)
+			if by != "raw" && by != "packet" {
+				return fmt.Errorf("--inject %s: neither raw nor packet", by)
+			}
+			o.Direct = by == "packet"
 			if o.Queues < 0 || int(o.Queue)+o.Queues > 1<<16 {
 				return fmt.Errorf("--queue %d --queues %d: out of range", o.Queue, o.Queues)
 			}
@@ -67,6 +71,7 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 	f.IntVar(&o.Queues, "queues", 0, "`number` of queues and workers, 0 for one each CPU")
 	o.Bit = live.DefaultBit
 	f.Var((*markBit)(&o.Bit), "mark-bit", "the `bit` of packets' marks that is goipvs's own")
+	f.StringVar(&by, "inject", "raw", "`how` requests are sent on: raw, through OUTPUT and POSTROUTING as IPVS does; packet, past them and octet for octet")
 	kernelVar(f, &o.Kernel)
 	f.StringVar(&o.State, "state", "", "`file` of what is to be undone after a crash (default: beside the socket)")
 	return cmd

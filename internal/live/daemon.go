@@ -30,6 +30,7 @@ type Options struct {
 	Queue  uint16       // the first queue's number; after a crash it may be one behind those used before
 	Queues int          // 0: one for each CPU
 	Bit    uint32       // the bit of the mark that says "ours"; 0: DefaultBit
+	Direct bool         // requests leave by packet socket, past OUTPUT and POSTROUTING
 	Kernel hooks.Kernel // whose rules hold where versions differ
 	Stdout io.Writer    // what listings in the setup print
 	Log    func(string) // what the user should know; safe for concurrent use
@@ -192,7 +193,7 @@ func (d *daemon) alone() error {
 }
 
 func (d *daemon) openSender() (*inject.Sender, error) {
-	s, err := inject.Open(d.Bit, rand.Uint32)
+	s, err := inject.Open(d.Bit, rand.Uint32, d.Direct)
 	if err == nil {
 		d.opened(s.Close)
 	}

@@ -2,10 +2,13 @@ package live_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"goipvs/internal/live"
 )
 
 const dummy = `ip link add ipvs0 type dummy
@@ -33,14 +36,20 @@ func TestBalances(t *testing.T) {
 	for _, c := range []struct {
 		name, method string
 		route        func(*network, *testing.T)
+		direct       bool
 	}{
-		{"NAT", "-m", (*network).behind},
-		{"DR", "-g", (*network).beside},
+		{"NAT", "-m", (*network).behind, false},
+		{"DR", "-g", (*network).beside, false},
+		{"NAT by packet socket", "-m", (*network).behind, true},
+		{"DR by packet socket", "-g", (*network).beside, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := newNetwork(t)
 			c.route(n, t)
-			run(t, n.director, services(c.method))
+			o := live.Options{Socket: filepath.Join(t.TempDir(), "sock"), Direct: c.direct}
+			if _, err := tryRun(t, n.director, o, services(c.method)); err != nil {
+				t.Fatal(err)
+			}
 			for _, vip := range []string{vip4, vip6} {
 				for _, network := range []string{"tcp", "udp"} {
 					var got []string

@@ -87,7 +87,10 @@ func (s *stack) routedAlike(p *packet.Packet) bool {
 func (s *stack) send(sender *inject.Sender, p *packet.Packet) {
 	d := inject.Datagram{
 		Family: p.Family, Data: p.Data(), To: destination(p), MTU: p.Route.MTU,
-		DF: p.FragMax != 0, Ours: p.Ours, Mark: p.Mark,
+		DF: p.FragMax != 0, Ours: p.Ours, Mark: p.Mark, Link: p.Route.OutIf, Hop: p.Route.NextHop,
+	}
+	if d.Hop.IsZero() {
+		d.Hop = d.To
 	}
 	if p.FragMax != 0 {
 		d.MTU = min(d.MTU, p.FragMax)

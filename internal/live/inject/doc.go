@@ -2,6 +2,7 @@
 // ip_vs sends what it has changed.
 //
 //	Datagram → too big? fragments → raw socket (IP_HDRINCL) → LOCAL_OUT → POSTROUTING → link
+//	           direct, neighbour known → packet socket → link
 //
 // A raw socket does what the kernel's transmitters need: the address given to
 // sendto(2), not the header's, chooses the route and the neighbour, so that
@@ -10,6 +11,9 @@
 // mark as the packet's priority until rules put it back (package rules): were
 // it the socket's mark, routing rules would see it, which they don't in the
 // kernel.
+//
+// With direct a packet socket sends what it can straight to the neighbour: no
+// route, no rule in OUTPUT and POSTROUTING, and not an octet changed.
 //
 // What a raw socket can't do is done here or noted: datagrams longer than the
 // MTU are cut into fragments; the kernel gives an identification to a datagram

@@ -16,11 +16,13 @@ type Datagram struct {
 	Family packet.Family
 	Data   []byte // from its IP header on, its transport checksum complete
 	To     packet.Addr
-	OutIf  int    // interface to leave by, where To is a neighbour there; 0: as routed
-	MTU    int    // more than that is cut into fragments; 0: nothing is
-	DF     bool   // fragments keep DF
-	Ours   bool   // IPVS is done with it: no queue takes it again
-	Mark   uint32 // the user's mark
+	OutIf  int         // interface to leave by, where To is a neighbour there; 0: as routed
+	MTU    int         // more than that is cut into fragments; 0: nothing is
+	DF     bool        // fragments keep DF
+	Ours   bool        // IPVS is done with it: no queue takes it again
+	Mark   uint32      // the user's mark
+	Link   int         // interface that the route leaves by, and
+	Hop    packet.Addr // its next hop: for the packet socket
 }
 
 // Sender sends datagrams. It is safe for concurrent use, but one for each
@@ -31,13 +33,23 @@ type Sender struct {
 
 	mu      sync.Mutex
 	sockets [2][2]*socket // ours or not, IPv4 or IPv6
+	packet  *packetSocket // nil: everything by raw socket
 }
 
 // Open makes a sender for the calling thread's network namespace. bit is the
 // bit of the mark that says "ours", random is for identifications. Errors:
-// unix.EPERM without CAP_NET_RAW.
-func Open(bit uint32, random func() uint32) (*Sender, error) {
+// unix.EPERM without CAP_NET_RAW. With direct, what IPVS is done with goes by
+// packet socket where its neighbour is known and nothing has to be cut: octet
+// for octet as it is, and past the rules in OUTPUT and POSTROUTING.
+func Open(bit uint32, random func() uint32, direct bool) (*Sender, error) {
 	s := &Sender{bit: bit, random: random}
+	if direct {
+		k, err := openPacket()
+		if err != nil {
+			return nil, err
+		}
+		s.packet = k
+	}
 	for ours := range s.sockets {
 		for v6 := range s.sockets[ours] {
 			k, err := newSocket(v6 == 1)
@@ -59,6 +71,9 @@ func Open(bit uint32, random func() uint32) (*Sender, error) {
 // Close closes the sockets.
 func (s *Sender) Close() error {
 	var errs error
+	if s.packet != nil {
+		errs = s.packet.close()
+	}
 	for _, of := range s.sockets {
 		for _, k := range of {
 			if k != nil {
@@ -86,12 +101,16 @@ func (s *Sender) Send(d *Datagram) error {
 	if k == nil {
 		return unix.EAFNOSUPPORT
 	}
+	whole := d.MTU == 0 || len(d.Data) <= d.MTU
+	if s.packet != nil && d.Ours && whole && d.Link != 0 && s.packet.send(d) {
+		return nil
+	}
 	if err := k.prepare(d); err != nil {
 		return err
 	}
 	send := func(b []byte) error { return k.send(b, d) }
 	switch {
-	case d.MTU == 0 || len(d.Data) <= d.MTU:
+	case whole:
 		return send(d.Data)
 	case d.Family == packet.IPv6:
 		return Fragments6(d.Data, d.MTU, s.random(), send)

@@ -32,7 +32,9 @@ type net2 struct {
 	outIf            int
 }
 
-func newNet(t *testing.T) *net2 {
+func newNet(t *testing.T) *net2 { return newNetBy(t, false) }
+
+func newNetBy(t *testing.T, direct bool) *net2 {
 	n := &net2{director: nstest.New(t), server: nstest.New(t)}
 	nstest.Join(t, n.director, "eth0", n.server, "eth0")
 	n.director.Addr(t, "eth0", "10.0.0.1/24")
@@ -45,7 +47,7 @@ func newNet(t *testing.T) *net2 {
 	n.server.Sysctl(t, "net/ipv4/conf/all/rp_filter", "0")
 	n.director.Do(t, func() {
 		var err error
-		if n.sender, err = inject.Open(bit, func() uint32 { return 0x01020304 }); err != nil {
+		if n.sender, err = inject.Open(bit, func() uint32 { return 0x01020304 }, direct); err != nil {
 			t.Error(err)
 		}
 		i, err := net.InterfaceByName("eth0")
