@@ -155,12 +155,13 @@ func finishError(f packet.Family, e []byte, about *packet.Packet, rt *packet.Rou
 	return q
 }
 
-// isError reports whether an ICMP type is an error, or none that is known.
+// isError reports whether an ICMP type is an error, or none that is known, to the
+// kernel, who takes types that nobody uses and router discovery for errors, too.
 //
 // Kernel: net/ipv4/icmp.c, icmp_pointers (6.1).
 func isError(typ uint8) bool {
 	switch typ {
-	case icmpUnreachable, icmpQuench, 5, icmpTimeExceeded, icmpParameterProblem:
+	case icmpUnreachable, icmpQuench, 5, icmpTimeExceeded, icmpParameterProblem, 1, 2, 6, 7, 9, 10:
 		return true
 	}
 	return typ > 18
