@@ -8,8 +8,8 @@ import (
 // What a real kernel in a slow VM keeps up with: the oracle injects one frame
 // at a time and waits for what comes of it; a command starts a program.
 const (
-	frameGap   = 26 * time.Millisecond
-	commandGap = 450 * time.Millisecond
+	frameGap   = 20 * time.Millisecond
+	commandGap = 300 * time.Millisecond
 )
 
 // Traffic comes in bursts so that timers expire in the pauses between them: the
