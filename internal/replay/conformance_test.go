@@ -50,16 +50,19 @@ func waiting(t *testing.T) map[string]string {
 // newer has recordings of Linux 7.3, of what it does otherwise.
 const newer = corpus + "-7.3"
 
+// found has what the differential fuzzer found (make oracle-fuzz), made small.
+const found = corpus + "/../found"
+
 // cases returns the folders of all recorded cases, of either kernel.
 func cases(t *testing.T) []string {
 	t.Helper()
 	var files []string
-	for _, dir := range []string{corpus, newer} {
-		found, err := filepath.Glob(dir + "/*/" + MetaFile)
-		if err != nil || len(found) == 0 {
+	for _, dir := range []string{corpus, newer, found} {
+		all, err := filepath.Glob(dir + "/*/" + MetaFile)
+		if err != nil || len(all) == 0 {
 			t.Fatalf("%s: no cases: %v", dir, err)
 		}
-		files = append(files, found...)
+		files = append(files, all...)
 	}
 	for i := range files {
 		files[i] = filepath.Dir(files[i])

@@ -1,0 +1,24 @@
+ip link set eth0 address 02:00:00:00:00:01
+ip link set eth1 address 02:00:00:00:01:01
+ip addr add 192.0.2.1/24 dev eth0
+ip addr add 10.1.0.1/24 dev eth1
+ip -6 addr add 2001:db8:a::1/64 dev eth0 nodad
+ip -6 addr add 2001:db8:1::1/64 dev eth1 nodad
+ip link set eth0 up
+ip link set eth1 up
+ip route add default via 192.0.2.254
+ip neigh add 192.0.2.254 lladdr 02:00:00:00:00:fe dev eth0
+ip -6 route add default via 2001:db8:a::fe dev eth0
+ip -6 neigh add 2001:db8:a::fe lladdr 02:00:00:00:00:fe dev eth0
+ip neigh add 10.1.0.11 lladdr 02:00:00:00:01:0b dev eth1
+ip -6 neigh add 2001:db8:1::b lladdr 02:00:00:00:01:0b dev eth1
+sysctl -w net.ipv4.ip_forward=1
+sysctl -w net.ipv6.conf.all.forwarding=1
+ip link add ipvs0 type dummy
+ip link set ipvs0 up
+ip addr add 203.0.113.10/32 dev ipvs0
+ip -6 addr add 2001:db8:f::10/128 dev ipvs0 nodad
+ipvsadm -A -u [2001:db8:f::10]:5060 -s rr --pe sip -p 60
+ipvsadm -a -u [2001:db8:f::10]:5060 -r [2001:db8:1::b]:5060 -m -w 1
+ipvsadm -A -u 203.0.113.10:5060 -s rr --pe sip -p 60
+ipvsadm -a -u 203.0.113.10:5060 -r 10.1.0.11:5060 -m -w 1
