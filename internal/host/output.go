@@ -26,6 +26,9 @@ func (h *Host) sendRaw(b []byte) error {
 	p.Set(f, buf, packet.Headroom)
 	p.Listener = h.listener
 	fl := flow{family: f, dst: destination(p), known: true}
+	if f == packet.IPv6 && fl.dst.IsZero() {
+		fl.dst[15] = 1 // as the sockets of BSD have it (rawv6_sendmsg)
+	}
 	rt, err := h.route(&fl)
 	if err != nil {
 		return err
