@@ -3,6 +3,7 @@ package fuzzer
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -79,17 +80,16 @@ func (c *Case) Write(dir string) error {
 			return err
 		}
 	}
-	f, err := os.Create(filepath.Join(dir, replay.InFile))
+	return c.writeCapture(filepath.Join(dir, replay.InFile))
+}
+
+func (c *Case) writeCapture(name string) error {
+	f, err := os.Create(name)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
 	b := bufio.NewWriter(f)
-	w := c.capture(b)
-	if w.Err() != nil {
-		return w.Err()
-	}
-	return b.Flush()
+	return errors.Join(c.capture(b).Err(), b.Flush(), f.Close())
 }
 
 func (c *Case) timeline() string {
