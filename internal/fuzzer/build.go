@@ -56,7 +56,11 @@ func (h *ip) datagram6(payload []byte) []byte {
 	for _, e := range h.ext {
 		next := len(b)
 		b[at] = e.proto
-		b = append(b, h.proto, byte((len(e.body)+2)/8-1))
+		size := (len(e.body)+2)/8 - 1
+		if e.proto == packet.ProtoAH {
+			size = (len(e.body)+2)/4 - 2
+		}
+		b = append(b, h.proto, byte(size))
 		b = append(b, e.body...)
 		at = next
 	}

@@ -47,6 +47,9 @@ func newDirector(d dice, f Features) *director {
 	}
 	r.virtuals()
 	r.settings()
+	if f.has(FTP) {
+		r.say("modprobe ip_vs_ftp")
+	}
 	r.marks()
 	r.drawServices()
 	return r
@@ -115,6 +118,11 @@ func (d *director) network(f family) {
 		if !f.v6() {
 			d.say("ip route add 172.16.0.0/24 via %s", inner)
 		}
+	}
+	if d.beyond && !f.v6() && d.in(30) {
+		// Who speaks for the service is routed otherwise.
+		d.say("ip route add default via %s table 200", inner)
+		d.say("ip rule add from %s lookup 200", virtual(f, 0))
 	}
 	if d.nowhere && !f.v6() {
 		d.say("ip route add %s 172.17.0.0/24", pick(d.dice, []string{"unreachable", "blackhole", "prohibit"}))
@@ -190,6 +198,9 @@ func (d *director) settings() {
 			said[s.name] = true
 			d.say("sysctl -w net.ipv4.vs.%s=%s", s.name, pick(d.dice, s.values))
 		}
+	}
+	if d.feat.has(FTP) && !said["conntrack"] && d.in(30) {
+		d.say("sysctl -w net.ipv4.vs.conntrack=1")
 	}
 	if d.in(6) {
 		d.say("sysctl -w net.ipv4.vs.am_droprate=%d", d.between(2, 5))

@@ -18,6 +18,7 @@ var editTable = []choice[func(*director) string]{
 	{3, (*director).restoreService, Edits},
 	{1, func(*director) string { return "ipvsadm -C" }, Edits},
 	{2, (*director).setTimeouts, Edits},
+	{2, (*director).refused, Edits},
 	{3, (*director).editSetting, Edits | Settings},
 	{4, func(*director) string { return "ipvsadm -Lnc" }, Listings},
 	{4, func(*director) string { return "ipvsadm -Ln" }, Listings},
@@ -133,6 +134,23 @@ func (d *director) restoreService() string {
 		return ""
 	}
 	return "ipvsadm -A " + s.options()
+}
+
+// refused returns a command that should fail and change nothing.
+func (d *director) refused() string {
+	s := pick(d.dice, d.services)
+	r := server{addr: realServer(s.family(), 1), port: s.port, method: "-m", weight: 1}
+	switch d.IntN(4) {
+	case 0:
+		return "ipvsadm -A " + s.options()
+	case 1:
+		r.port = 77
+		return "ipvsadm -e " + s.id() + " -r " + r.options()
+	case 2:
+		r.port, r.upper, r.lower = 78, 2, 5
+		return "ipvsadm -a " + s.id() + " -r " + r.options()
+	}
+	return "ipvsadm -d " + s.id() + " -r " + hostPort(r.addr, 79)
 }
 
 func (d *director) setTimeouts() string {

@@ -69,8 +69,8 @@ var groups = map[string]Features{
 	"methods": NAT | DR | IPIP | GUE | GRE | LocalNode,
 }
 
-// Default is all but what the engine is known to lack.
-const Default = 1<<numFeatures - 1 - FTP
+// Default is all that there is.
+const Default = 1<<numFeatures - 1
 
 // ErrFeature is what ParseFeatures returns for a name that it doesn't know.
 var ErrFeature = errors.New("no such feature")

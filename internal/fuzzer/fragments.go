@@ -28,12 +28,41 @@ func (t *traffic) fragments(b []byte) [][]byte {
 	case 2:
 		parts = append(parts, pick(t.dice, parts))
 	}
+	if t.in(5) {
+		t.spoil(pick(t.dice, parts))
+	}
 	if t.in(35) {
 		t.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
 	} else if t.in(20) {
 		slices.Reverse(parts)
 	}
 	return parts
+}
+
+// spoil makes one fragment say something that the others don't agree with.
+func (t *traffic) spoil(p []byte) {
+	if p[0]>>4 == 6 {
+		switch t.IntN(3) {
+		case 0:
+			p[1] ^= 0x10 << t.IntN(2) // the congestion mark
+		case 1:
+			p[43] ^= 1 // the last one
+		default:
+			p[42], p[43] = 0xff, 0xf8 // far behind
+		}
+		return
+	}
+	switch t.IntN(4) {
+	case 0:
+		p[1] ^= byte(t.between(1, 3)) // the congestion mark
+	case 1:
+		p[6] ^= packet.FlagMF >> 8
+	case 2:
+		p[6] ^= packet.FlagDF >> 8
+	default:
+		p[6], p[7] = p[6]|0x1f, 0xf8 // far behind
+	}
+	packet.SetIPv4Checksum(p, 0)
 }
 
 // cuts draws where to cut n octets: multiples of eight, ascending, from 0 to n.

@@ -8,7 +8,7 @@ import (
 // What a real kernel in a slow VM keeps up with: the oracle injects one frame
 // at a time and waits for what comes of it; a command starts a program.
 const (
-	frameGap   = 20 * time.Millisecond
+	frameGap   = 16 * time.Millisecond
 	commandGap = 300 * time.Millisecond
 )
 
@@ -19,7 +19,7 @@ const (
 const (
 	burstPeriod = 6 * time.Second
 	burstLength = 1400 * time.Millisecond
-	bursts      = 4
+	bursts      = 5
 	// Without bursts a case ends before any timer of its packets does: the
 	// shortest is that of a closed TCP connection, 10 s.
 	steadyLength = 8500 * time.Millisecond
@@ -67,6 +67,10 @@ func newSchedule(d *director, frames int) schedule {
 		fill(start + burstLength)
 	}
 	s.end = at + 200*time.Millisecond
+	if d.expiry && d.feat.has(Fragments) && d.in(6) {
+		// Reassembly ends after 30 s, of IPv6 after 60.
+		s.end = at + time.Duration(pick(d.dice, []int{36, 66}))*time.Second
+	}
 	return s
 }
 

@@ -207,7 +207,7 @@ func (d *director) newServer(s *service) *server {
 	case d.nowhere && !f.v6() && d.in(15):
 		r.addr = addr("172.17.0.9")
 	case d.feat.has(LocalNode) && d.in(8):
-		r.addr = pick(d.dice, []netip.Addr{ownInside[f], ownOutside[f]})
+		r.addr = pick(d.dice, []netip.Addr{ownInside[f], ownInside[f], ownOutside[f], ownOutside[f], ownInside[f], loopback[f]})
 	}
 	r.port = s.port
 	if r.method == "-m" {

@@ -79,7 +79,7 @@ func (t *traffic) unasked() {
 	r := pick(t.dice, s.servers)
 	f := familyOf(r.addr)
 	iface, from := t.serverIf(), mac{}
-	if r.addr == ownInside[f] || r.addr == ownOutside[f] {
+	if r.addr == ownInside[f] || r.addr == ownOutside[f] || r.addr == loopback[f] {
 		iface = local
 	}
 	h := t.header(r.addr, client(f, t.IntN(16)))

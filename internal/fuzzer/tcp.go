@@ -68,6 +68,10 @@ func (f *tcpFlow) step(t *traffic) {
 	if m.data {
 		s.data = t.octets(t.size(f.iface))
 	}
+	h := t.header(f.client, f.virtual)
+	if t.in(3) {
+		s.data = t.zeroSum(h, packet.ProtoTCP, f.cport, f.vport, s.seq, s.ack, s.flags, s.data)
+	}
 	if m.flags&syn != 0 && t.in(50) {
 		s.options = []byte{2, 4, 5, 0xb4, 4, 2, 1, 3, 3, 7, 1, 0}
 	}
@@ -78,7 +82,7 @@ func (f *tcpFlow) step(t *traffic) {
 		}
 	}
 	f.phase = m.to
-	t.send(f.iface, f.mac(), s.datagram(t.header(f.client, f.virtual)))
+	t.send(f.iface, f.mac(), s.datagram(h))
 }
 
 func (f *tcpFlow) saw(s *sighting) {
@@ -123,6 +127,9 @@ func (t *traffic) answerTCP(s *sighting, h *ip) []byte {
 		r.ack++
 	case s.length > 0:
 		r.flags, r.data = psh|ack, t.octets(t.size(s.iface))
+		if s.dport == ftpPort && t.feat.has(FTP) {
+			r.data = t.ftpAnswer(s.dst)
+		}
 		if t.in(15) {
 			r.flags |= fin
 		}

@@ -60,6 +60,7 @@ var actors = []choice[actor]{
 	{3, (*traffic).tunnelError, ICMPErrors | Tunneled},
 	{4, (*traffic).stray, Strays},
 	{2, (*traffic).unasked, Strays},
+	{4, (*traffic).ftpData, FTP},
 }
 
 func newTraffic(d *director) *traffic { return &traffic{director: d} }
@@ -136,6 +137,8 @@ func (t *traffic) newFlow() {
 	}
 	var fl flow
 	switch {
+	case e.proto == packet.ProtoTCP && e.vport == ftpPort && t.feat.has(FTP):
+		fl = ftpFlow{newTCPFlow(t, e)}
 	case e.proto == packet.ProtoTCP:
 		fl = newTCPFlow(t, e)
 	case e.proto == packet.ProtoSCTP:
@@ -182,36 +185,6 @@ func (t *traffic) header(src, dst netip.Addr) *ip {
 		t.options(h)
 	}
 	return h
-}
-
-var options4 = [][]byte{
-	{1, 1, 1, 0},                             // no operation, end of list
-	{0x94, 4, 0, 0},                          // router alert
-	{7, 7, 4, 0, 0, 0, 0, 0},                 // record route: one place
-	{7, 3, 4, 0},                             // record route: full
-	{7, 11, 8, 9, 9, 9, 9, 0, 0, 0, 0, 0},    // record route: the second place
-	{0x82, 11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, // security
-	{0x9e, 2, 1, 1},                          // nobody's
-	{0x83, 7, 4, 10, 1, 0, 11, 0},            // loose source route
-	{0x94, 9, 0, 0},                          // longer than the header
-	{0x55, 1, 0, 0},                          // too short
-}
-
-func (t *traffic) options(h *ip) {
-	if h.src.Is4() {
-		h.options = pick(t.dice, options4)
-		return
-	}
-	pad := func(n int) []byte { return append([]byte{1, byte(n)}, make([]byte, n)...) }
-	h.ext = pick(t.dice, [][]ext{
-		{{60, pad(4)}},
-		{{0, pad(4)}},
-		{{60, pad(12)}},
-		{{0, pad(4)}, {60, pad(4)}},
-		{{43, []byte{0, 0, 0, 0, 0, 0}}},    // routing header, no segments left
-		{{60, []byte{0x3e, 4, 1, 2, 3, 4}}}, // an option to be skipped
-		{{60, []byte{0x7e, 4, 1, 2, 3, 4}}}, // an option to be dropped for
-	})
 }
 
 // size draws how much data a packet to or from an interface carries.

@@ -1,6 +1,10 @@
 package fuzzer
 
-import "fmt"
+import (
+	"fmt"
+
+	"goipvs/packet"
+)
 
 // udpFlow is a client that sends UDP.
 type udpFlow struct{ ends_ }
@@ -8,7 +12,11 @@ type udpFlow struct{ ends_ }
 func (f *udpFlow) ends() ends { return f.ends_ }
 
 func (f *udpFlow) step(t *traffic) {
-	t.send(f.iface, f.mac(), udpDatagram(t.header(f.client, f.virtual), f.cport, f.vport, t.octets(t.size(f.iface))))
+	h, data := t.header(f.client, f.virtual), t.octets(t.size(f.iface))
+	if t.in(5) {
+		data = t.zeroSum(h, packet.ProtoUDP, f.cport, f.vport, 0, 0, 0, data)
+	}
+	t.send(f.iface, f.mac(), udpDatagram(h, f.cport, f.vport, data))
 }
 
 func (*udpFlow) saw(*sighting) {}

@@ -29,6 +29,7 @@ var (
 	router6     = addr("2001:db8:1::fe")
 	ownOutside  = [2]netip.Addr{addr("192.0.2.1"), addr("2001:db8:a::1")}
 	ownInside   = [2]netip.Addr{addr("10.1.0.1"), addr("2001:db8:1::1")}
+	loopback    = [2]netip.Addr{addr("127.0.0.1"), addr("::1")}
 	onlineAlone = [2]netip.Addr{addr("192.0.2.77"), addr("2001:db8:a::77")} // a client on eth0's own network
 	onlineMAC   = mac{2, 0, 0, 0, 0, 77}
 )
