@@ -1,10 +1,8 @@
 package replay
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,38 +12,6 @@ import (
 
 	"goipvs/hooks"
 )
-
-// waitingFile lists the recorded cases that don't match yet, one a line, each
-// with the feature that it waits for.
-const waitingFile = corpus + "/../waiting.txt"
-
-func waiting(t *testing.T) map[string]string {
-	t.Helper()
-	m := map[string]string{}
-	f, err := os.Open(waitingFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return m
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	sc := bufio.NewScanner(f)
-	for sc.Scan() {
-		name, feature, ok := strings.Cut(sc.Text(), " ")
-		if name == "" || name[0] == '#' {
-			continue
-		}
-		if !ok {
-			t.Errorf("%s: %s waits for nothing", waitingFile, name)
-		}
-		m[name] = strings.TrimSpace(feature)
-	}
-	if err := sc.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
 
 // newer has recordings of Linux 7.3, of what it does otherwise.
 const newer = corpus + "-7.3"
@@ -102,7 +68,6 @@ func replayed(c *Case, out string) ([]string, error) {
 //
 // Features: S6, SC1, X12, 17.
 func TestConformance(t *testing.T) {
-	waits := waiting(t)
 	type count struct{ equal, all int }
 	var mu sync.Mutex
 	families := map[string]*count{}
@@ -110,8 +75,6 @@ func TestConformance(t *testing.T) {
 		for _, dir := range cases(t) {
 			name := filepath.Base(dir)
 			family, _, _ := strings.Cut(name, "-")
-			feature, waited := waits[name]
-			delete(waits, name)
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				d, err := replayCase(dir, t.TempDir())
@@ -127,20 +90,12 @@ func TestConformance(t *testing.T) {
 					families[family].equal++
 				}
 				mu.Unlock()
-				switch {
-				case waited && d == nil:
-					t.Errorf("equal, and still in %s (%s)", waitingFile, feature)
-				case waited:
-					t.Logf("waits for: %s", feature)
-				case d != nil:
+				if d != nil {
 					t.Error(strings.Join(d, "\n"))
 				}
 			})
 		}
 	})
-	for name := range waits {
-		t.Errorf("%s: there is no case %s", waitingFile, name)
-	}
 	var names []string
 	sum := count{}
 	for n, c := range families {
