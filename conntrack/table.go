@@ -82,6 +82,12 @@ func (t *Table) TemplateShard(client *packet.Addr) *Shard {
 	return &t.shards[t.n+int(hashAddr(t.seed, client)>>32)%t.n]
 }
 
+// NumShards returns how many shards there are, for connections and templates.
+func (t *Table) NumShards() int { return len(t.shards) }
+
+// ShardAt returns the shard with a number, 0 to NumShards-1.
+func (t *Table) ShardAt(n int) *Shard { return &t.shards[n] }
+
 // LockAll locks everything: no packet is handled until UnlockAll.
 func (t *Table) LockAll() {
 	for i := range t.shards {
@@ -175,6 +181,9 @@ func (s *Shard) init(t *Table, no int, now time.Duration) {
 	s.index.init()
 	s.ext = make([]Ext, 1)
 }
+
+// Number returns the shard's number; see ShardAt.
+func (s *Shard) Number() int { return int(s.no) }
 
 // Lock locks the shard.
 func (s *Shard) Lock() { s.mu.Lock() }

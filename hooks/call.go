@@ -15,6 +15,7 @@ type call struct {
 	pt    Point
 	h     packet.Header    // of the packet
 	shard *conntrack.Shard // of the client, locked
+	lane  *lane            // shard's; nil while it isn't locked
 	x     xmit.Context
 
 	ownReply bool // made on this host, and of a connection to a server here
@@ -67,10 +68,14 @@ func key(h *packet.Header, b []byte, k *conntrack.Key) bool {
 func (c *call) lock(client *packet.Addr) {
 	c.shard = c.d.conns.Shard(client)
 	c.shard.Lock()
+	c.lane = &c.d.lanes[c.shard.Number()]
 }
 
 // unlock lets the shard go; what the transmitters gave out is sent after that.
-func (c *call) unlock() { c.shard.Unlock() }
+func (c *call) unlock() {
+	c.lane = nil
+	c.shard.Unlock()
+}
 
 // findIn looks up the connection of a request.
 func (c *call) findIn(h *packet.Header) *conntrack.Conn {
@@ -169,7 +174,11 @@ func (c *call) transmitHelped(cp *conntrack.Conn) xmit.Verdict {
 	return v
 }
 
-// decide reports a verdict and returns it.
+// decide counts and reports a verdict and returns it.
 func (c *call) decide(v xmit.Verdict, why packet.Reason, in string) xmit.Verdict {
-	return decide(c.p, v, why, in)
+	c.count(v, why)
+	if c.p.Listener != nil {
+		c.p.Listener.Event(c.p, Decided{v, why, in})
+	}
+	return v
 }

@@ -52,6 +52,7 @@ func TestConcurrently(t *testing.T) {
 	loop(func(int) {
 		w.Conns(func(c *ConnInfo) bool { return c.State != "" })
 		w.Totals()
+		w.Reasons()
 		w.Timeouts()
 	})
 	senders.Wait()

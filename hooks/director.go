@@ -40,6 +40,8 @@ type Director struct {
 	now     atomic.Int64
 	timers  timers
 	dropped atomic.Int32 // packets until drop_packet takes one
+	lanes   []lane       // by number of the shard
+	loose   [8]loose
 }
 
 // New makes a director without services.
@@ -60,6 +62,7 @@ func New(c Config) *Director {
 	d.table.Twos, d.table.Random = c.Kernel == Linux7_3, d.random
 	d.table.ValidAddr = d.validAddr
 	d.conns = conntrack.NewTable(conntrack.Config{Shards: c.Shards, Seed: c.Seed, Owner: d, Now: c.Now, Newer: c.Kernel == Linux7_3})
+	d.lanes = make([]lane, d.conns.NumShards())
 	d.now.Store(int64(c.Now))
 	d.table.Advance(c.Now)
 	d.timers.init(c.Now)
@@ -75,10 +78,10 @@ func (d *Director) Now() time.Duration { return time.Duration(d.now.Load()) }
 //
 // Kernel: net/netfilter/core.c, nf_hook_slow (6.1).
 func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict {
-	if !d.Active(p.Family) {
-		return decide(p, xmit.Accept, ReasonNoHooks, "nf_hook")
-	}
 	c := call{d: d, p: p, pt: pt, x: xmit.Context{Stack: d.stack, Settings: &d.xmit, Random: d.random}}
+	if !d.Active(p.Family) {
+		return c.decide(xmit.Accept, ReasonNoHooks, "nf_hook")
+	}
 	// What can't be parsed is of no protocol that is balanced.
 	p.ParseHeader(&c.h)
 	v := xmit.Accept

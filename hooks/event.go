@@ -157,11 +157,3 @@ func (e Moved) Func() string {
 	}
 	return "udp_state_transition"
 }
-
-// decide reports a verdict and returns it.
-func decide(p *packet.Packet, v xmit.Verdict, why packet.Reason, in string) xmit.Verdict {
-	if p.Listener != nil {
-		p.Listener.Event(p, Decided{v, why, in})
-	}
-	return v
-}

@@ -115,6 +115,7 @@ func (x *Context) routed(p *packet.Packet, dest *sched.Dest, rt *packet.Route, c
 
 // drop reports why a packet is given up, then says so to its sender.
 func (x *Context) drop(p *packet.Packet, why packet.Reason, in string, say func()) where {
+	x.Dropped = why
 	if p.Listener != nil {
 		p.Listener.Event(p, Dropped{Why: why, In: in})
 	}
@@ -176,6 +177,7 @@ func (x *Context) fits(p *packet.Packet, h *packet.Header, m mode, mtu int) bool
 }
 
 func (x *Context) tooBig(p *packet.Packet, mtu int) {
+	x.Dropped = ReasonTooBig
 	if p.Listener != nil {
 		p.Listener.Event(p, Dropped{Why: ReasonTooBig, In: "ensure_mtu_is_adequate", MTU: mtu})
 	}
