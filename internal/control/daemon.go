@@ -12,8 +12,7 @@ func (e *Engine) newDaemon(*request, attrs) error { return syscall.EINVAL }
 
 // delDaemon finds no sync daemon to stop.
 //
-// Kernel: ip_vs_ctl.c, ip_vs_genl_del_daemon; ip_vs_sync.c, stop_sync_thread
-// (6.1).
+// Kernel: ip_vs_ctl.c, ip_vs_genl_del_daemon (6.1).
 func (e *Engine) delDaemon(_ *request, a attrs) error {
 	if !a.has(CmdAttrDaemon) {
 		return syscall.EINVAL
@@ -22,7 +21,14 @@ func (e *Engine) delDaemon(_ *request, a attrs) error {
 	if err != nil || !d.has(DaemonAttrState) {
 		return syscall.EINVAL
 	}
-	if s := d.u32(DaemonAttrState); s != stateMaster && s != stateBackup {
+	return stopDaemon(d.u32(DaemonAttrState))
+}
+
+// stopDaemon says that there is none of a state.
+//
+// Kernel: ip_vs_sync.c, stop_sync_thread (6.1).
+func stopDaemon(state uint32) error {
+	if state != stateMaster && state != stateBackup {
 		return syscall.EINVAL
 	}
 	return syscall.ESRCH

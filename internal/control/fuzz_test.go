@@ -117,3 +117,24 @@ func FuzzService(f *testing.F) {
 		_, _ = decodeDest(b, packet.IPv4)
 	})
 }
+
+// FuzzSockopt: whatever a program sets or asks for by the old interface, it gets
+// an error or an answer that fits into its buffer.
+func FuzzSockopt(f *testing.F) {
+	for _, c := range sockCases() {
+		if c.kind != "msg" {
+			f.Add(c.kind == "set", c.opt-soBase, c.length, c.data)
+		}
+	}
+	e := newEngine()
+	f.Fuzz(func(t *testing.T, set bool, opt, length int, data []byte) {
+		if set {
+			_ = e.SetSockopt(soBase+opt, data, Caller{})
+			return
+		}
+		value, told, err := e.GetSockopt(soBase+opt, length, data, Caller{})
+		if err == nil && (len(value) > length || told > length) {
+			t.Errorf("%d octets and %d told, for %d", len(value), told, length)
+		}
+	})
+}

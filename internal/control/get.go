@@ -30,14 +30,20 @@ func (e *Engine) getService(r *request, a attrs) error {
 
 // getConfig answers with the timeouts.
 func (e *Engine) getConfig(r *request, _ attrs) error {
-	tcp, fin, udp := e.b.Timeouts()
 	w := r.reply(0, CmdSetConfig)
-	w.u32(CmdAttrTimeoutTCP, uint32(tcp/time.Second))
-	w.u32(CmdAttrTimeoutTCPFin, uint32(fin/time.Second))
-	w.u32(CmdAttrTimeoutUDP, uint32(udp/time.Second))
+	for i, t := range e.timeouts() {
+		w.u32(uint16(CmdAttrTimeoutTCP+i), t)
+	}
 	w.end(0)
 	r.put(w.b)
 	return nil
+}
+
+// timeouts returns the timeouts of TCP ESTABLISHED, TCP FIN_WAIT and UDP in
+// seconds.
+func (e *Engine) timeouts() [3]uint32 {
+	tcp, fin, udp := e.b.Timeouts()
+	return [3]uint32{uint32(tcp / time.Second), uint32(fin / time.Second), uint32(udp / time.Second)}
 }
 
 // getInfo answers with version and size of the connection table.

@@ -1,15 +1,22 @@
 #!/usr/bin/python3
-"""Puts the requests in kernel.txt to a real ip_vs and writes its answers behind
-them. Run it as root in a network namespace of its own, with lo up, where the
-IPVS family can be found (modprobe ip_vs), from this directory.
+"""Puts the requests in kernel.txt, or the calls in sockopt.txt, to a real ip_vs
+and writes its answers behind them. Run it as root in a network namespace of its
+own, with lo up, where the IPVS family can be found (modprobe ip_vs), from this
+directory: record.py kernel.txt.
 
 A case is "# NAME", a request "> HEX", the answers "< HEX", a datagram a line.
 Cases whose names begin with "capped" go through a socket with NETLINK_CAP_ACK.
 The family's number is 1023 in the file, the asker's port id 0.
+
+In sockopt.txt a call is "> set OPTION HEX", "> get OPTION LENGTH HEX" or, to set
+something up, "> msg HEX"; its answer "< ERRNO" and, of get, the length and the
+buffer, which begins as HEX and goes on with ee.
 """
+import ctypes
 import re
 import socket
 import struct
+import sys
 
 FAMILY = 1023
 SIZE = 3776  # a larger buffer would make the kernel send larger datagrams of dumps
@@ -67,13 +74,54 @@ body = b"\x03\x01\0\0" + struct.pack("=HH", 9, 2) + b"IPVS\0\0\0\0"
 answer = ask(plain, struct.pack("=IHHII", 16 + len(body), 16, 1, 1, 0) + body)[0]
 family, = struct.unpack_from("=H", answer, 16 + 4 + 12 + 4)
 
-lines = [l for l in open("kernel.txt").read().split("\n") if l and not l.startswith("<")]
-with open("kernel.txt", "w") as f:
-    sock = plain
-    for l in lines:
-        print(l, file=f)
-        if l.startswith("#"):
-            sock = capped if l.startswith("# capped") else plain
-        else:
-            for b in ask(sock, translate(bytes.fromhex(l[2:]), FAMILY, family, 0)):
-                print("<", translate(b, family, FAMILY, sock.getsockname()[0]).hex(), file=f)
+
+
+def record(name, answers):
+    """writes the file anew, with what answers gives for each line"""
+    lines = [l.rstrip() for l in open(name).read().split("\n") if l and not l.startswith("<")]
+    with open(name, "w") as f:
+        for l in lines:
+            print(l, file=f)
+            for a in answers(l):
+                print("<", a, file=f)
+
+
+sock = plain
+
+
+def message(l):
+    global sock
+    if l.startswith("#"):
+        sock = capped if l.startswith("# capped") else plain
+        return
+    for b in ask(sock, translate(bytes.fromhex(l[2:]), FAMILY, family, 0)):
+        yield translate(b, family, FAMILY, sock.getsockname()[0]).hex()
+
+
+libc = ctypes.CDLL(None, use_errno=True)
+inet = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+
+
+def call(l):
+    if l.startswith("#"):
+        return
+    kind, *args = (l[2:] + " ").split(" ")
+    if kind == "msg":
+        b = ask(plain, translate(bytes.fromhex(args[0]), FAMILY, family, 0))[-1]
+        yield -struct.unpack_from("=i", b, 16)[0]
+        return
+    option = 64 + 1024 + 64 + int(args[0])
+    if kind == "set":
+        b = bytes.fromhex(args[1])
+        yield ctypes.get_errno() if libc.setsockopt(inet.fileno(), 0, option, b, len(b)) else 0
+        return
+    size = int(args[1])
+    buf = ctypes.create_string_buffer((bytes.fromhex(args[2]) + b"\xee" * size)[:size], size)
+    told = ctypes.c_uint(size)
+    if libc.getsockopt(inet.fileno(), 0, option, buf, ctypes.byref(told)):
+        yield ctypes.get_errno()
+    else:
+        yield f"0 {told.value} {buf.raw.hex()}"
+
+
+record(sys.argv[1], call if sys.argv[1] == "sockopt.txt" else message)
