@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"goipvs/internal/live"
+	"goipvs/internal/live/queue"
 	"goipvs/internal/setup"
 )
 
@@ -69,6 +70,7 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 	f.StringVar(&rulesFile, "rules", "", "`file` of ipvsadm lines, as ipvsadm-save prints them, to run next")
 	f.Uint16Var(&o.Queue, "queue", live.DefaultQueue, "`number` of the first netfilter queue; after a crash others behind it are taken")
 	f.IntVar(&o.Queues, "queues", 0, "`number` of queues and workers, 0 for one each CPU")
+	f.Var((*queueIO)(&o.IO), "queue-io", "`how` packets are taken from the queues: batch, many at once; nfqueue, one by one, by go-nfqueue")
 	o.Bit = live.DefaultBit
 	f.Var((*markBit)(&o.Bit), "mark-bit", "the `bit` of packets' marks that is goipvs's own")
 	f.StringVar(&by, "inject", "raw", "`how` requests are sent on: raw, through OUTPUT and POSTROUTING as IPVS does; packet, past them and octet for octet")
@@ -100,6 +102,22 @@ func (b *markBit) Set(s string) error {
 
 // Type names what a bit is given as.
 func (b *markBit) Type() string { return "number" }
+
+// queueIO is a flag for how packets are taken from queues.
+type queueIO queue.IO
+
+// String returns the way's name.
+func (q *queueIO) String() string { return queue.IO(*q).String() }
+
+// Set takes a way's name.
+func (q *queueIO) Set(s string) (err error) {
+	io, err := queue.ParseIO(s)
+	*q = queueIO(io)
+	return err
+}
+
+// Type names what a way is given as.
+func (q *queueIO) Type() string { return "name" }
 
 // readSetup reads a file of setup lines; without a name there are none.
 func readSetup(name string) ([]setup.Line, error) {

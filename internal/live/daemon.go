@@ -29,6 +29,7 @@ type Options struct {
 	State  string       // file of what is to be undone; "": Socket with .state for .sock
 	Queue  uint16       // the first queue's number; after a crash it may be one behind those used before
 	Queues int          // 0: one for each CPU
+	IO     queue.IO     // how packets are taken from the queues
 	Bit    uint32       // the bit of the mark that says "ours"; 0: DefaultBit
 	Direct bool         // requests leave by packet socket, past OUTPUT and POSTROUTING
 	Kernel hooks.Kernel // whose rules hold where versions differ
@@ -206,7 +207,7 @@ func (d *daemon) openQueues() error {
 		if err != nil {
 			return err
 		}
-		q, err := queue.Listen(queue.Config{Number: d.journal.Queue + uint16(i)})
+		q, err := queue.Listen(queue.Config{IO: d.IO, Number: d.journal.Queue + uint16(i)})
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ func TestParseLosses(t *testing.T) {
 func TestLosses(t *testing.T) {
 	ns := nstest.New(t)
 	ns.Do(t, func() {
-		q, err := Listen(Config{Number: 7})
+		q, err := Listen(Config{IO: NFQueue, Number: 7})
 		if err != nil {
 			t.Error(err)
 			return

@@ -26,16 +26,7 @@ type nfQueue struct {
 	verdict [1]Verdict
 }
 
-// Listen takes a queue of the calling thread's network namespace. Packets wait
-// in it from then on, until Serve. Errors: ErrBusy; unix.EPERM without
-// CAP_NET_ADMIN.
-func Listen(c Config) (Queue, error) {
-	if c.MaxLen == 0 {
-		c.MaxLen = 8192
-	}
-	if c.RecvBuffer == 0 {
-		c.RecvBuffer = 64 << 20
-	}
+func listenNFQueue(c *Config) (Queue, error) {
 	nf, err := nfqueue.Open(&nfqueue.Config{
 		NfQueue:      c.Number,
 		MaxQueueLen:  c.MaxLen,
@@ -60,7 +51,7 @@ func Listen(c Config) (Queue, error) {
 	return q, nil
 }
 
-func (q *nfQueue) start(ctx context.Context, c Config) error {
+func (q *nfQueue) start(ctx context.Context, c *Config) error {
 	// What doesn't fit into the socket's buffer is dropped by the kernel and
 	// counted there; being told each time helps nobody.
 	if err := q.nf.SetOption(netlink.NoENOBUFS, true); err != nil {
@@ -76,19 +67,14 @@ func (q *nfQueue) start(ctx context.Context, c Config) error {
 	return err
 }
 
-// setBuffer makes a socket's receive buffer n octets, or as many as the system
-// allows where CAP_NET_ADMIN is not of the initial user namespace.
+// setBuffer is receiveBuffer for the library's socket.
 func setBuffer(c *netlink.Conn, n int) error {
 	rc, err := c.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("receive buffer: %w", err)
 	}
 	var set error
-	err = rc.Control(func(fd uintptr) {
-		if unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, n) != nil {
-			set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, n)
-		}
-	})
+	err = rc.Control(func(fd uintptr) { set = receiveBuffer(int(fd), n) })
 	if err = errors.Join(err, set); err != nil {
 		return fmt.Errorf("receive buffer of %d octets: %w", n, err)
 	}

@@ -1,6 +1,11 @@
 package queue
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // CopyRange is how many octets of a packet are copied from the kernel at most:
 // what fits into a netlink attribute.
@@ -40,6 +45,8 @@ type Packet struct {
 	Full     int    // its length in octets: more than Data's where that was cut off
 	Buf      []byte // headroom, then the packet from its IP header on
 	Off      int    // where that starts in Buf
+
+	queue uint16 // that it is in
 }
 
 // Data returns the packet from its IP header on.
@@ -81,11 +88,52 @@ type Queue interface {
 	Close() error
 }
 
+// IO is a way of talking to the kernel.
+type IO uint8
+
+// The ways.
+const (
+	Batch   IO = iota // many packets in a system call, and super-packets whole
+	NFQueue           // by go-nfqueue, packet by packet
+)
+
+var ios = []string{Batch: "batch", NFQueue: "nfqueue"}
+
+// String returns the way's name.
+func (io IO) String() string { return ios[io] }
+
+// ParseIO returns the way of a name.
+func ParseIO(name string) (IO, error) {
+	i := slices.Index(ios, name)
+	if i < 0 {
+		return 0, fmt.Errorf("%q: neither %s", name, strings.Join(ios, " nor "))
+	}
+	return IO(i), nil
+}
+
 // Config is what a queue is made from.
 type Config struct {
+	IO         IO
 	Number     uint16
-	MaxLen     uint32 // packets waiting at most, 65,536 being the kernel's limit; 0: 8192
-	RecvBuffer int    // octets of socket buffer, which are taken only as packets wait; 0: 64 MiB
+	Super      *uint16 // a second queue's number, served with the first, whose super-packets come whole; nil: none. Batch only
+	MaxLen     uint32  // packets waiting at most, 65,536 being the kernel's limit; 0: 16,384
+	RecvBuffer int     // octets of socket buffer, which are taken only as packets wait; 0: 128 MiB
+}
+
+// Listen takes a queue of the calling thread's network namespace. Packets wait
+// in it from then on, until Serve. Errors: ErrBusy; unix.EPERM without
+// CAP_NET_ADMIN.
+func Listen(c Config) (Queue, error) {
+	if c.MaxLen == 0 {
+		c.MaxLen = 16384
+	}
+	if c.RecvBuffer == 0 {
+		c.RecvBuffer = 128 << 20
+	}
+	if c.IO == NFQueue {
+		return listenNFQueue(&c)
+	}
+	return listenBatch(&c)
 }
 
 // ErrBusy is returned for a queue that another program has.

@@ -30,7 +30,14 @@ type echo struct {
 	c    *net.UDPConn // the client's
 }
 
-func newEcho(t *testing.T) *echo {
+// both runs a test with each way of talking to the kernel.
+func both(t *testing.T, f func(*testing.T, queue.IO)) {
+	for _, io := range []queue.IO{queue.Batch, queue.NFQueue} {
+		t.Run(io.String(), func(t *testing.T) { f(t, io) })
+	}
+}
+
+func newEcho(t *testing.T, io queue.IO) *echo {
 	ns := nstest.New(t)
 	e := &echo{ns: ns}
 	ns.Do(t, func() {
@@ -49,7 +56,7 @@ func newEcho(t *testing.T) *echo {
 			return
 		}
 		defer func() { _ = tables.Close() }()
-		if e.q, err = queue.Listen(queue.Config{Number: 7}); err != nil {
+		if e.q, err = queue.Listen(queue.Config{IO: io, Number: 7}); err != nil {
 			t.Error(err)
 			return
 		}
@@ -103,8 +110,10 @@ func (e *echo) receive(t *testing.T, wait time.Duration) string {
 	return string(b[:n])
 }
 
-func TestVerdicts(t *testing.T) {
-	e := newEcho(t)
+func TestVerdicts(t *testing.T) { both(t, testVerdicts) }
+
+func testVerdicts(t *testing.T, io queue.IO) {
+	e := newEcho(t, io)
 	var hooks []uint8
 	stop := e.serve(t, func(batch []queue.Packet, verdicts []queue.Verdict) {
 		for i, p := range batch {
@@ -151,8 +160,10 @@ func TestVerdicts(t *testing.T) {
 }
 
 // Nothing passes a queue that nobody serves.
-func TestClosedDrops(t *testing.T) {
-	e := newEcho(t)
+func TestClosedDrops(t *testing.T) { both(t, testClosedDrops) }
+
+func testClosedDrops(t *testing.T, io queue.IO) {
+	e := newEcho(t, io)
 	if err := e.q.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -164,8 +175,10 @@ func TestClosedDrops(t *testing.T) {
 
 // What waits when the queue is taken, and what comes while it isn't served, is
 // served later.
-func TestWaits(t *testing.T) {
-	e := newEcho(t)
+func TestWaits(t *testing.T) { both(t, testWaits) }
+
+func testWaits(t *testing.T, io queue.IO) {
+	e := newEcho(t, io)
 	e.send(t, "early")
 	stop := e.serve(t, func(batch []queue.Packet, verdicts []queue.Verdict) {
 		for i := range verdicts {
@@ -178,10 +191,12 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-func TestBusy(t *testing.T) {
-	e := newEcho(t)
+func TestBusy(t *testing.T) { both(t, testBusy) }
+
+func testBusy(t *testing.T, io queue.IO) {
+	e := newEcho(t, io)
 	e.ns.Do(t, func() {
-		q, err := queue.Listen(queue.Config{Number: 7})
+		q, err := queue.Listen(queue.Config{IO: io, Number: 7})
 		if !errors.Is(err, queue.ErrBusy) {
 			t.Errorf("error %v", err)
 		}
