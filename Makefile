@@ -11,7 +11,7 @@ ERRCHECK    = github.com/kisielk/errcheck@v1.30.0
 INEFFASSIGN = github.com/gordonklaus/ineffassign@v0.2.0
 MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 
-.PHONY: build run test lint race bench fuzz oracle oracle-fuzz clean
+.PHONY: build run test lint race bench bench-live fuzz oracle oracle-fuzz clean
 
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/goipvs ./cmd/goipvs
@@ -38,6 +38,11 @@ race: ## the tests under the race detector (needs a C compiler)
 
 bench: ## benchmarks; BENCH and PKG choose
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+
+bench-live: build ## beside kernel DNAT, HAProxy, nginx, as root: [ROUNDS=5] [TIME=1s] [PEERS=goipvs,...] [MEASURE=up,...] [NICE=-10]
+	@.ci/peers
+	$(GO) build -o bin/benchlive ./internal/bench/cmd/benchlive
+	bin/benchlive --rounds $(or $(ROUNDS),5) --for $(or $(TIME),1s) --peers "$(PEERS)" --measure "$(MEASURE)" --nice $(or $(NICE),0)
 
 fuzz: ## every fuzz target, FUZZTIME each, one after the other
 	@for pkg in $$($(GO) list $(PKG)); do \

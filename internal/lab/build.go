@@ -38,8 +38,9 @@ type Network struct {
 }
 
 // Build makes the hosts of a plan and configures all but the director, which
-// its daemon configures. The director's interfaces are without offloads, so
-// that everybody verifies the checksums of what it sends. What was made goes
+// its daemon configures. Unless the plan says otherwise, the director's
+// interfaces are without offloads, so that everybody verifies the checksums of
+// what it sends. What was made goes
 // with Close, or with this process.
 func Build(p Plan) (n *Network, err error) {
 	n = &Network{Plan: p, Nodes: map[string]*Node{}}
@@ -131,7 +132,7 @@ func (n *Network) plug(i int, c Cable) error {
 	if err := from.nl.LinkAdd(v); err != nil {
 		return fmt.Errorf("veth pair %s of %s: %w", c.If, c.Host, unsupported(err, "veth interfaces"))
 	}
-	if c.Host == n.Plan.Director().Name {
+	if c.Host == n.Plan.Director().Name && !n.Plan.Offloads {
 		if err := from.OffloadsOff(c.If); err != nil {
 			return err
 		}

@@ -65,6 +65,7 @@ type Plan struct {
 	VIP      netip.Addr
 	Hosts    []Host
 	Cables   []Cable
+	Offloads bool // the director's interfaces keep their offloads
 }
 
 // numbers are the addresses of a plan's hosts.
