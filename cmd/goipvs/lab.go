@@ -25,21 +25,23 @@ func newLabCommand() *cobra.Command {
 	var keep, remove, only4, only6 bool
 	var kernel hooks.Kernel
 	cmd := &cobra.Command{
-		Use:   "lab [nat|dr|tun|local|all]",
+		Use:   "lab [nat|dr|tun|local|ftp|sip|sctp|all]",
 		Short: "See IPVS work on this machine alone",
 		Long: `Builds a client, a director and servers in network namespaces, runs the real
-daemon on the director and drives HTTP and UDP through it. Shows who answered,
+daemon on the director and drives real traffic through it. Shows who answered,
 the director's tables, and one packet's way through the hooks with every
 decision. Then it cleans up.
 
-The scenarios are nat (the default), dr (direct routing), tun (IPIP tunnels),
-local (client and server on the director) and all of them, IPv4 unless -6 is
-given; all means both families.
+The scenarios are, with HTTP and UDP, nat (the default), dr (direct routing),
+tun (IPIP tunnels) and local (client and server on the director); ftp (passive
+and active data connections), sip (calls that stay with their server, by
+Call-ID) and sctp, these by NAT; and all of them. IPv4 unless -6 is given; all
+means both families.
 
 Works as root, or as anybody where the kernel allows user namespaces. What this
 machine lacks is said, and the scenario shown by replay instead.`,
 		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{"nat", "dr", "tun", "local", "all"},
+		ValidArgs: []string{"nat", "dr", "tun", "local", "ftp", "sip", "sctp", "all"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			what := append(args, string(lab.NAT))[0]
 			if remove {
@@ -117,13 +119,13 @@ func newLabHostCommand() *cobra.Command {
 	var unwrap string
 	cmd := &cobra.Command{
 		Use:    "host NAME",
-		Short:  "Serve HTTP and UDP echo and unwrap tunnels until told to end",
+		Short:  "Serve and unwrap tunnels until told to end",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h := lab.Host{Name: args[0]}
 			for _, s := range serves {
-				a, err := netip.ParseAddrPort(s)
+				a, err := lab.ParseServing(s)
 				if err != nil {
 					return err
 				}
@@ -141,7 +143,7 @@ func newLabHostCommand() *cobra.Command {
 			return lab.Serve(ctx, h, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringArrayVar(&serves, "serve", nil, "`ADDRESS:PORT` to serve at")
+	cmd.Flags().StringArrayVar(&serves, "serve", nil, "`APP=ADDRESS:PORT` to serve: http, echo, ftp, sip or sctp")
 	cmd.Flags().StringVar(&unwrap, "unwrap", "", "`ADDRESS` that tunnels end at")
 	return cmd
 }

@@ -25,6 +25,9 @@ func Demo(ctx context.Context, out io.Writer, s Scenario, f packet.Family, o Opt
 	d := &demo{out: out, plan: NewPlan(s, f)}
 	d.plan.Kernel = o.Kernel
 	d.introduce()
+	if err := s.possible(); err != nil {
+		return d.instead(err)
+	}
 	if d.lab, err = Start(d.plan, o); err != nil {
 		return d.instead(err)
 	}
@@ -54,7 +57,7 @@ func Demo(ctx context.Context, out io.Writer, s Scenario, f packet.Family, o Opt
 }
 
 func (d *demo) show(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{d.requests, d.listings, d.explain} {
+	for _, step := range []func(context.Context) error{d.drive, d.listings, d.explain} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -64,7 +67,7 @@ func (d *demo) show(ctx context.Context) error {
 
 // instead says why there is no network and shows the scenario without.
 func (d *demo) instead(why error) error {
-	d.printf("No hosts can be built here: %v.\nThe same scenario on an emulated director:\n\n", why)
+	d.printf("This machine can't show it live: %v.\nThe same scenario on an emulated director:\n\n", why)
 	err := d.byReplay()
 	if _, missing := errors.AsType[*MissingError](why); missing {
 		return err
@@ -108,48 +111,17 @@ func (h Host) describe() string {
 			}
 		}
 	}
-	if len(h.Serves) > 0 {
-		parts = append(parts, fmt.Sprintf("serves at %v, %v", h.Serves[0], h.Serves[1]))
+	var at []string
+	for _, s := range h.Serves {
+		at = append(at, s.At.String())
+	}
+	if len(at) > 0 {
+		parts = append(parts, "serves at "+strings.Join(at, ", "))
 	}
 	if h.Unwrap.IsValid() {
 		parts = append(parts, "unwraps")
 	}
 	return strings.Join(parts, "; ")
-}
-
-// requests makes HTTP requests and UDP echoes from the client, and from the
-// director where it is a client, too.
-func (d *demo) requests(ctx context.Context) error {
-	clients := []*Node{d.lab.Client()}
-	if d.plan.Scenario == Local {
-		clients = append(clients, d.lab.Director())
-	}
-	for _, c := range clients {
-		d.printf("%s asks http://%v/:\n", c.Name, d.plan.Web())
-		if err := d.ask(ctx, func() (Answer, error) { return Get(ctx, c.Netns, d.plan.Web()) }); err != nil {
-			return err
-		}
-		d.printf("%s sends datagrams to %v:\n", c.Name, d.plan.Echo())
-		if err := d.ask(ctx, func() (Answer, error) { return Echo(ctx, c.Netns, d.plan.Echo(), "hello") }); err != nil {
-			return err
-		}
-	}
-	d.printf("\n")
-	return nil
-}
-
-func (d *demo) ask(ctx context.Context, request func() (Answer, error)) error {
-	for i := range requests {
-		a, err := request()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			return fmt.Errorf("request %d: %w", i+1, err)
-		}
-		d.printf("  %d  %s\n", i+1, a.Text)
-	}
-	return nil
 }
 
 // statsTime is how long the figures of --stats may lag: the director takes them
@@ -161,12 +133,12 @@ func (d *demo) listings(ctx context.Context) error {
 	if err := d.settle(ctx); err != nil {
 		return err
 	}
-	for _, args := range [][]string{{"-Ln"}, {"-Lnc"}, {"-Ln", "--stats"}} {
-		text, err := d.lab.Admin(ctx, args...)
+	for _, args := range d.plan.Scenario.listings() {
+		text, err := d.lab.Admin(ctx, strings.Fields(args)...)
 		if err != nil {
 			return err
 		}
-		d.printf("director$ ipvsadm %s\n%s\n", strings.Join(args, " "), text)
+		d.printf("director$ ipvsadm %s\n%s\n", args, text)
 	}
 	return nil
 }
@@ -194,8 +166,8 @@ func (d *demo) settle(ctx context.Context) error {
 
 // counted reports whether every service counts connections.
 func (d *demo) counted(stats string) bool {
-	for _, v := range []netip.AddrPort{d.plan.Web(), d.plan.Echo()} {
-		_, rest, ok := strings.Cut(stats, v.String())
+	for _, s := range d.plan.Scenario.services() {
+		_, rest, ok := strings.Cut(stats, netip.AddrPortFrom(d.plan.VIP, s.port).String())
 		if f := strings.Fields(rest); !ok || len(f) == 0 || f[0] == "0" {
 			return false
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,26 +67,67 @@ func TestDemo(t *testing.T) {
 func checkDemo(t *testing.T, s Scenario, f packet.Family, out string) {
 	t.Helper()
 	p := NewPlan(s, f)
-	for _, want := range []string{
+	wants := []string{
 		s.Title(),
-		fmt.Sprintf("client asks http://%v/:", p.Web()),
-		"6  server1",
-		fmt.Sprintf("-a -t %v", p.Web()),
+		fmt.Sprintf("-a %s %v", s.services()[0].flag, p.Service()),
 		"director$ ipvsadm -Ln\nIP Virtual Server version",
-		"director$ ipvsadm -Lnc\nIPVS connection entries",
+		"director$ ipvsadm -Lnc",
 		"director$ ipvsadm -Ln --stats\nIP Virtual Server version",
-		"ip_vs_rr_schedule",
-		map[Scenario]string{NAT: "Masq", DR: "Route", Tunnel: "Tunnel", Local: "Masq"}[s],
-		map[Scenario]string{NAT: "ip_vs_nat_xmit", DR: "ip_vs_dr_xmit", Tunnel: "ip_vs_tunnel_xmit", Local: "ip_vs_nat_xmit"}[s],
-		map[bool]string{true: "And the reply's:\n", false: "transmitted: by eth1"}[s == NAT || s == Local],
-	} {
-		if s == Local {
-			want = strings.Replace(want, "6  server1", "6  director", 1)
-		}
+	}
+	if s.possible() != nil {
+		wants = append(wants, "This machine can't show it live: the kernel has no SCTP sockets.")
+	} else {
+		wants = append(wants, happens(s, p)...)
+	}
+	for _, want := range append(wants, explained(s, f)...) {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing from:\n%s", want, out)
 		}
 	}
+}
+
+// happens is what is seen of real traffic.
+func happens(s Scenario, p Plan) []string {
+	v6 := p.Family == packet.IPv6
+	switch s {
+	case SCTP:
+		return []string{fmt.Sprintf("client sends messages to %v", p.Service()), "6  server1 at"}
+	case FTP:
+		passive, active, server := "227 Entering Passive Mode (203,0,113,10,", "> PORT 192,0,2,100,", "      227 Entering Passive Mode (10,1,0,13,"
+		if v6 {
+			passive, active, server = "229 Entering Extended Passive Mode (|||", "> EPRT |2|2001:db8:a::100|", "      229 Entering Extended Passive Mode (|||"
+		}
+		return []string{passive, active, server, fmt.Sprintf("    the file, from %v:\n", netip.AddrPortFrom(p.VIP, 20)), "server2 at"}
+	case SIP:
+		return []string{
+			"1  INVITE  Call-ID call1@client  server3\n", "1  BYE     Call-ID call1@client  server3, asked from",
+			"6  INVITE  Call-ID call6@client  server1\n", "6  BYE     Call-ID call6@client  server1, asked from",
+			fmt.Sprintf("NOTIFY  Call-ID server3-1 from %v", p.Service()), ": the NOTIFY was answered\n",
+		}
+	case Local:
+		return []string{fmt.Sprintf("client asks http://%v/:", p.Web()), "6  director"}
+	}
+	return []string{fmt.Sprintf("client asks http://%v/:", p.Web()), "6  server1"}
+}
+
+// explained is what is told of packets' ways through the hooks.
+func explained(s Scenario, f packet.Family) []string {
+	all := []string{map[Scenario]string{DR: "ip_vs_dr_xmit", Tunnel: "ip_vs_tunnel_xmit"}[s]}
+	if !s.straight() {
+		all = []string{"ip_vs_nat_xmit"}
+	}
+	switch s {
+	case FTP:
+		answer := map[packet.Family]string{packet.IPv4: "PASV", packet.IPv6: "EPSV"}[f]
+		return append(all, "The server's answer to "+answer+" on its way", "data connection that it speaks of:", "LISTEN to SYN_RECV")
+	case SIP:
+		return append(all, "A call's next request, from another port", "template: ", "And a request of a server's own:")
+	case SCTP:
+		return append(all, "An association's first packet", "The answer's:", "state: C-SENT to C-REPLIED")
+	case NAT, Local:
+		all = append(all, "And the reply's:\n")
+	}
+	return append(all, "ip_vs_rr_schedule", "transmitted: by eth1")
 }
 
 // Where the machine can't, the same is shown by replay.
@@ -98,12 +140,14 @@ func TestInstead(t *testing.T) {
 				if err := d.instead(&MissingError{"the kernel has no veth interfaces"}); err != nil {
 					t.Error(err)
 				}
-				for _, want := range []string{
-					"No hosts can be built here: the kernel has no veth interfaces.",
+				wants := []string{
+					"This machine can't show it live: the kernel has no veth interfaces.",
 					"  6  ",
 					"director$ ipvsadm -Ln\nIP Virtual Server version",
-					"ip_vs_rr_schedule",
-				} {
+					"director$ ipvsadm -Ln --stats\nIP Virtual Server version",
+					"director$ ipvsadm " + s.listings()[1] + "\nIPVS connection entries",
+				}
+				for _, want := range append(wants, explained(s, f)...) {
 					if !strings.Contains(out.String(), want) {
 						t.Errorf("%q is missing from:\n%s", want, out.String())
 					}
@@ -121,7 +165,7 @@ func TestInstead(t *testing.T) {
 func TestDemoUnprivileged(t *testing.T) {
 	needRoot(t) // to become somebody else
 	nobody := &syscall.Credential{Uid: 65534, Gid: 65534}
-	for _, s := range []Scenario{NAT, Tunnel} {
+	for _, s := range []Scenario{NAT, Tunnel, FTP, SIP} {
 		t.Run(string(s), func(t *testing.T) {
 			t.Parallel()
 			checkDemo(t, s, packet.IPv4, runLab(t, nobody, string(s)))

@@ -7,49 +7,39 @@ import (
 	"goipvs/internal/trace"
 )
 
-// explain shows a request's way through the hooks, and its reply's where that
-// comes back through the director: with the same setup on an emulated machine,
-// where every decision can be told.
+// explain shows the way of a request, and of what else is worth telling,
+// through the hooks: with the same setup on an emulated machine, where every
+// decision can be told.
 func (d *demo) explain(context.Context) error {
-	inputs := []input{d.plan.request(0)}
-	r, err := replayDirector(d.plan, inputs)
+	r, said, err := d.plan.play(1)
 	if err != nil {
 		return err
 	}
-	for _, o := range r.passages[0].outputs {
-		if reply, ok := d.plan.replyTo(o); ok {
-			if r, err = replayDirector(d.plan, append(inputs, reply)); err != nil {
-				return err
-			}
-		}
-	}
-	d.printf("A request's first packet on its way through the hooks, step by step:\n")
-	d.passage(r.passages[0])
-	if len(r.passages) > 1 {
-		d.printf("And the reply's:\n")
-		d.passage(r.passages[1])
-	}
+	d.tell(r, said)
 	return nil
 }
 
-func (d *demo) passage(p passage) {
-	if err := trace.WriteText(d.out, p.steps); err != nil {
-		return // nobody reads any more
+// tell shows the passages that have a heading.
+func (d *demo) tell(r *director, said []saying) {
+	for i, s := range said {
+		if s.heading == "" {
+			continue
+		}
+		d.printf("%s\n", s.heading)
+		if err := trace.WriteText(d.out, r.passages[i].steps); err != nil {
+			return // nobody reads any more
+		}
+		d.printf("\n")
 	}
-	d.printf("\n")
 }
 
 // byReplay runs the scenario without any network: for machines that can't.
 func (d *demo) byReplay() error {
-	var inputs []input
-	for i := range requests {
-		inputs = append(inputs, d.plan.request(i))
-	}
-	r, err := replayDirector(d.plan, inputs)
+	r, said, err := d.plan.play(0)
 	if err != nil {
 		return err
 	}
-	d.printf("%d requests, replayed:\n", requests)
+	d.printf("Requests and what follows, replayed; what the director puts out:\n")
 	for i, p := range r.passages {
 		for _, o := range p.outputs {
 			link := replay.LinkEthernet
@@ -60,8 +50,9 @@ func (d *demo) byReplay() error {
 		}
 	}
 	d.printf("\n")
-	for _, command := range []string{"ipvsadm -Ln", "ipvsadm -Lnc", "ipvsadm -Ln --stats --exact"} {
-		d.printf("director$ %s\n%s\n", command, r.listings[command])
+	for _, args := range d.plan.Scenario.listings() {
+		d.printf("director$ ipvsadm %s\n%s\n", args, r.listings["ipvsadm "+args])
 	}
-	return d.explain(context.Background())
+	d.tell(r, said)
+	return nil
 }

@@ -76,14 +76,14 @@ func TestServersAnswer(t *testing.T) {
 					}
 					defer p.Stop()
 					from := l.Director().Netns
-					if h.Serves[0].Addr() == l.Plan.VIP {
+					if h.Serves[0].At.Addr() == l.Plan.VIP {
 						from = l.Nodes[h.Name].Netns
 					}
-					a, err := Get(ctx, from, h.Serves[0])
+					a, err := Get(ctx, from, h.Serves[0].At)
 					if err != nil || a.Server != h.Name {
 						t.Errorf("Get %v = %+v, %v", h.Serves[0], a, err)
 					}
-					a, err = Echo(ctx, from, h.Serves[1], "hello")
+					a, err = Echo(ctx, from, h.Serves[1].At, "hello")
 					if err != nil || a.Server != h.Name {
 						t.Errorf("Echo %v = %+v, %v", h.Serves[1], a, err)
 					}

@@ -19,10 +19,13 @@ const (
 	DR     Scenario = "dr"
 	Tunnel Scenario = "tun"
 	Local  Scenario = "local"
+	FTP    Scenario = "ftp"
+	SIP    Scenario = "sip"
+	SCTP   Scenario = "sctp"
 )
 
 // Scenarios are all scenarios, in the order in which they are best understood.
-var Scenarios = []Scenario{NAT, DR, Tunnel, Local}
+var Scenarios = []Scenario{NAT, DR, Tunnel, Local, FTP, SIP, SCTP}
 
 // Title says in a line what the scenario is.
 func (s Scenario) Title() string {
@@ -31,23 +34,21 @@ func (s Scenario) Title() string {
 		DR:     "direct routing: requests go on unchanged, servers answer the client themselves",
 		Tunnel: "IPIP tunnels: requests go on wrapped, servers unwrap and answer the client themselves",
 		Local:  "client and server on the director: NAT to itself and for itself",
+		FTP:    "FTP through NAT: data connections that were announced in the text of another, which is rewritten",
+		SIP:    "SIP through NAT: messages of a call go to one server, wherever they come from; servers call, too",
+		SCTP:   "SCTP through NAT: associations go round the servers",
 	}[s]
 }
 
-// Ports of the virtual services and of servers behind NAT.
-const (
-	webPort     = 80
-	echoPort    = 7
-	natWebPort  = 8080
-	natEchoPort = 7007
-)
+// straight reports whether servers answer the client themselves.
+func (s Scenario) straight() bool { return s == DR || s == Tunnel }
 
 // Host is a host to build and what it is told.
 type Host struct {
 	Name   string
-	Setup  string           // its configuration, in the language of internal/setup
-	Serves []netip.AddrPort // where it serves HTTP and UDP echo
-	Unwrap netip.Addr       // the tunnels that end here: to this address; the zero Addr: none
+	Setup  string // its configuration, in the language of internal/setup
+	Serves []Serving
+	Unwrap netip.Addr // the tunnels that end here: to this address; the zero Addr: none
 }
 
 // Cable joins an interface of a host with one of another, or with the switch.
@@ -118,10 +119,9 @@ func macServer(i int) mac { return mac{2, 0, 0, 0, 1, byte(0x0b + i)} }
 func NewPlan(s Scenario, f packet.Family) Plan {
 	n := numbersOf(f)
 	p := Plan{Scenario: s, Family: f, VIP: n.vip}
-	straight := s == DR || s == Tunnel // servers answer the client themselves
-	p.Hosts = append(p.Hosts, clientHost(n, straight), directorHost(s, n))
+	p.Hosts = append(p.Hosts, clientHost(n, s.straight()), directorHost(s, n))
 	p.Cables = []Cable{{"director", "eth0", "client", "eth0"}, {"director", "eth1", "", ""}}
-	if straight {
+	if s.straight() {
 		p.Cables = append(p.Cables, Cable{"client", "eth1", "", ""})
 	}
 	for i := range n.servers(s) {
@@ -155,6 +155,11 @@ func (p Plan) Web() netip.AddrPort { return netip.AddrPortFrom(p.VIP, webPort) }
 
 // Echo is the virtual service for UDP echo.
 func (p Plan) Echo() netip.AddrPort { return netip.AddrPortFrom(p.VIP, echoPort) }
+
+// Service is the scenario's first virtual service.
+func (p Plan) Service() netip.AddrPort {
+	return netip.AddrPortFrom(p.VIP, p.Scenario.services()[0].port)
+}
 
 // script puts lines together; an empty line is left out.
 func script(lines ...string) string {
@@ -204,15 +209,15 @@ func clientHost(n numbers, straight bool) Host {
 func serverHost(i int, s Scenario, n numbers) Host {
 	h := Host{Name: serverName(i)}
 	a := n.server[i].Addr()
-	if s == NAT || s == Local {
-		h.Serves = []netip.AddrPort{netip.AddrPortFrom(a, natWebPort), netip.AddrPortFrom(a, natEchoPort)}
+	if !s.straight() {
+		h.Serves = s.servings(a, true)
 		h.Setup = iface("eth0", macServer(i), n.server[i]) + route("default", n.serverSide) + "\n"
 		return h
 	}
 	if s == Tunnel {
 		h.Unwrap = a
 	}
-	h.Serves = []netip.AddrPort{netip.AddrPortFrom(n.vip, webPort), netip.AddrPortFrom(n.vip, echoPort)}
+	h.Serves = s.servings(n.vip, false)
 	h.Setup = script(
 		"sysctl -w net.ipv4.conf.all.arp_ignore=1", // the VIP is ours, but only the director says so
 		"sysctl -w net.ipv4.conf.all.arp_announce=2",
@@ -237,33 +242,7 @@ func directorHost(s Scenario, n numbers) Host {
 	}
 	h.Setup += rulesOf(s, n)
 	if s == Local {
-		a := n.serverSide.Addr()
-		h.Serves = []netip.AddrPort{netip.AddrPortFrom(a, natWebPort), netip.AddrPortFrom(a, natEchoPort)}
+		h.Serves = s.servings(n.serverSide.Addr(), true)
 	}
 	return h
-}
-
-// rulesOf returns the ipvsadm lines of a scenario.
-func rulesOf(s Scenario, n numbers) string {
-	flag := map[Scenario]string{NAT: "-m", DR: "-g", Tunnel: "-i", Local: "-m"}[s]
-	var b strings.Builder
-	for _, svc := range []struct {
-		proto     string
-		port, nat uint16
-	}{{"-t", webPort, natWebPort}, {"-u", echoPort, natEchoPort}} {
-		v := netip.AddrPortFrom(n.vip, svc.port)
-		fmt.Fprintf(&b, "ipvsadm -A %s %s -s rr\n", svc.proto, v)
-		real := svc.port
-		if flag == "-m" {
-			real = svc.nat
-		}
-		servers := n.servers(s)
-		if s == Local {
-			servers = append([]netip.Prefix{n.serverSide}, servers...)
-		}
-		for _, a := range servers {
-			fmt.Fprintf(&b, "ipvsadm -a %s %s -r %s %s\n", svc.proto, v, netip.AddrPortFrom(a.Addr(), real), flag)
-		}
-	}
-	return b.String()
 }

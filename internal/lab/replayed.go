@@ -2,21 +2,13 @@ package lab
 
 import (
 	"bytes"
-	"encoding/binary"
-	"net/netip"
+	"fmt"
 	"strings"
 	"time"
 
 	"goipvs/internal/replay"
 	"goipvs/internal/setup"
 	"goipvs/internal/trace"
-	"goipvs/packet"
-)
-
-// TCP flags.
-const (
-	flagSYN = 0x02
-	flagACK = 0x10
 )
 
 // input is a packet that the director gets in a replay: by an interface, or
@@ -38,6 +30,9 @@ type passage struct {
 	steps   []trace.Step
 }
 
+// spacing is the time between inputs.
+const spacing = 10 * time.Millisecond
+
 // director is a plan's director, replayed: the same setup, the same engine, and
 // the machine around it emulated.
 type director struct {
@@ -47,9 +42,18 @@ type director struct {
 	names    []string
 }
 
-// replayDirector puts inputs before the director of a plan, 10 ms apart.
+// replayDirector puts inputs before the director of a plan, 10 ms apart, and
+// takes the scenario's listings.
 func replayDirector(p Plan, inputs []input) (*director, error) {
 	lines, err := setup.Parse(p.Director().Name, strings.NewReader(p.Director().Setup))
+	if err != nil {
+		return nil, err
+	}
+	var timeline strings.Builder
+	for _, args := range p.Scenario.listings() {
+		fmt.Fprintf(&timeline, "at %v ipvsadm %s\n", (time.Duration(len(inputs)+1)*spacing + statsTime).Seconds(), args)
+	}
+	listings, err := setup.ParseTimeline("listings", strings.NewReader(timeline.String()))
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +62,7 @@ func replayDirector(p Plan, inputs []input) (*director, error) {
 		return nil, err
 	}
 	d := &director{listings: map[string]string{}}
-	_, err = replay.Run(replay.Config{Kernel: p.Kernel, Setup: lines, Capture: capture, Listener: &d.rec}, d)
+	_, err = replay.Run(replay.Config{Kernel: p.Kernel, Setup: lines, Timeline: listings, Capture: capture, Listener: &d.rec}, d)
 	d.flush()
 	return d, err
 }
@@ -73,7 +77,7 @@ func (p Plan) capture(inputs []input) (*replay.Capture, error) {
 		replay.LocalName: w.AddInterface(replay.CaptureIf{Name: replay.LocalName, Link: replay.LinkRaw}),
 	}
 	for i, in := range inputs {
-		w.Write(index[in.from], time.Duration(i+1)*10*time.Millisecond, in.data, "")
+		w.Write(index[in.from], time.Duration(i+1)*spacing, in.data, "")
 	}
 	if err := w.Err(); err != nil {
 		return nil, err
@@ -111,67 +115,6 @@ func (d *director) Command(setup.Line, error) {}
 
 // Listing implements replay.Observer.
 func (d *director) Listing(l replay.Listing) { d.listings[l.Command] = l.Text }
-
-// request is the n-th request's first packet, as the director gets it.
-func (p Plan) request(n int) input {
-	numbers := numbersOf(p.Family)
-	port := uint16(40000 + n)
-	if p.Scenario == Local {
-		return input{replay.LocalName, segment(netip.AddrPortFrom(p.VIP, port), p.Web(), flagSYN)}
-	}
-	seg := segment(netip.AddrPortFrom(numbers.client.Addr(), port), p.Web(), flagSYN)
-	return input{"eth0", ethernet(macClientSide, macClient, seg)}
-}
-
-// replyTo is what a server answers to a request that came out of the director,
-// as the director gets it. It reports false where it gets nothing: the server
-// answers the client itself, or isn't there.
-func (p Plan) replyTo(o output) (input, bool) {
-	if o.to != "eth1" || p.Scenario == DR || p.Scenario == Tunnel {
-		return input{}, false
-	}
-	b := o.data[14:]
-	var h packet.Header
-	if !packet.ParseHeader(p.Family, b, 0, &h) {
-		return input{}, false
-	}
-	sport, dport, _ := h.Ports(b)
-	from := netip.AddrPortFrom(h.Dst.Netip(p.Family), dport)
-	to := netip.AddrPortFrom(h.Src.Netip(p.Family), sport)
-	return input{"eth1", ethernet(macServerSide, mac(o.data[:6]), segment(from, to, flagSYN|flagACK))}, true
-}
-
-// segment makes a TCP segment without data in a datagram.
-func segment(from, to netip.AddrPort, flags byte) []byte {
-	src, f := packet.AddrFrom(from.Addr())
-	dst, _ := packet.AddrFrom(to.Addr())
-	n := packet.SizeIPv4
-	if f == packet.IPv6 {
-		n = packet.SizeIPv6
-	}
-	b := make([]byte, n+packet.SizeTCP)
-	tcp := b[n:]
-	binary.BigEndian.PutUint16(tcp[0:], from.Port())
-	binary.BigEndian.PutUint16(tcp[2:], to.Port())
-	tcp[12], tcp[13] = packet.SizeTCP/4<<4, flags
-	binary.BigEndian.PutUint16(tcp[14:], 64240)
-	binary.BigEndian.PutUint16(tcp[16:], packet.TransportChecksum(f, src, dst, packet.ProtoTCP, tcp))
-	if f == packet.IPv6 {
-		b[0] = 6 << 4
-		binary.BigEndian.PutUint16(b[4:], packet.SizeTCP)
-		b[6], b[7] = packet.ProtoTCP, 64
-		copy(b[8:], src[:])
-		copy(b[24:], dst[:])
-		return b
-	}
-	b[0], b[8], b[9] = 4<<4|packet.SizeIPv4/4, 64, packet.ProtoTCP
-	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
-	binary.BigEndian.PutUint16(b[6:], packet.FlagDF)
-	copy(b[12:], src[:4])
-	copy(b[16:], dst[:4])
-	packet.SetIPv4Checksum(b, 0)
-	return b
-}
 
 // ethernet puts a datagram in a frame.
 func ethernet(to, from mac, datagram []byte) []byte {
