@@ -73,4 +73,6 @@ func TestRandomDropTakesOneOf32(t *testing.T) {
 
 type noOwner struct{}
 
-func (noOwner) Unbind(*Conn) {}
+func (noOwner) Unbind(*Shard, *Conn, End) {}
+
+func (noOwner) PutOff(*Shard, *Conn) {}

@@ -81,7 +81,7 @@ func (s *Shard) unlink(c *Conn) bool {
 // Kernel: ip_vs_conn.c, ip_vs_conn_put (6.1).
 func (s *Shard) Put(c *Conn) {
 	if c.Flags&OnePacket != 0 {
-		s.expire(c)
+		s.expire(c, PacketOut)
 		return
 	}
 	s.arm(c, s.now()+uint64(c.Timeout))
@@ -108,7 +108,7 @@ func (s *Shard) Delete(c *Conn) bool {
 	if c.Control != 0 {
 		c.Timeout = 0
 	}
-	return s.expire(c)
+	return s.expire(c, Deleted)
 }
 
 // DeleteChain ends a connection now, and what controls it if it controls nothing
@@ -205,14 +205,15 @@ func (s *Shard) Controller(c *Conn, f func(ct *Conn)) {
 	n.Unlock()
 }
 
-// expire ends a connection whose timer fired, or puts it off for a minute while
-// it controls others. It reports whether the connection is gone.
+// expire ends a connection, or puts it off for a minute while it controls
+// others. It reports whether the connection is gone.
 //
 // Kernel: ip_vs_conn.c, ip_vs_conn_expire (6.1).
-func (s *Shard) expire(c *Conn) bool {
+func (s *Shard) expire(c *Conn, why End) bool {
 	if c.NControl != 0 {
 		c.Timeout = 60 * HZ
 		s.arm(c, s.now()+uint64(c.Timeout))
+		s.table.owner.PutOff(s, c)
 		return false
 	}
 	s.unlink(c)
@@ -220,7 +221,7 @@ func (s *Shard) expire(c *Conn) bool {
 	if c.Control != 0 {
 		s.release(c)
 	}
-	s.table.owner.Unbind(c)
+	s.table.owner.Unbind(s, c, why)
 	if c.Flags&NoCPort != 0 {
 		s.table.noCPort.Add(-1)
 	}

@@ -12,7 +12,9 @@ import (
 // counter is an Owner for tables that are used concurrently.
 type counter struct{ gone atomic.Int64 }
 
-func (c *counter) Unbind(*Conn) { c.gone.Add(1) }
+func (c *counter) Unbind(_ *Shard, _ *Conn, _ End) { c.gone.Add(1) }
+
+func (*counter) PutOff(*Shard, *Conn) {}
 
 // A client's connections are in one shard, whatever the port; templates are in
 // others, so that both can be locked at once.

@@ -12,8 +12,21 @@ import (
 // with the connection's shard locked.
 type Owner interface {
 	// Unbind is called when a connection is about to go: its server forgets it.
-	Unbind(c *Conn)
+	Unbind(s *Shard, c *Conn, why End)
+	// PutOff is called when a connection's time is over, but it controls others:
+	// it stays for another minute.
+	PutOff(s *Shard, c *Conn)
 }
+
+// End says why a connection ends.
+type End uint8
+
+// The ways for a connection to end.
+const (
+	TimedOut  End = iota // its timer fired
+	Deleted              // ended before its time
+	PacketOut            // it was for one packet
+)
 
 // Config is what a Table is made from.
 type Config struct {
@@ -193,8 +206,27 @@ func (s *Shard) Unlock() { s.mu.Unlock() }
 
 func (s *Shard) at(i uint32) *Conn { return s.slab.at(i) }
 
+// Lookup calls f with the connection that a Ref names, its shard locked, if there
+// is one.
+func (t *Table) Lookup(r Ref, f func(s *Shard, c *Conn)) {
+	if r == 0 || int(r>>refBits) >= len(t.shards) {
+		return
+	}
+	s := t.shard(r)
+	s.Lock()
+	if i := uint32(r & maxConns); i > 0 && i < s.slab.used {
+		if c := s.at(i); c.self == r {
+			f(s, c)
+		}
+	}
+	s.Unlock()
+}
+
 // Get returns the connection of this shard that a Ref names.
 func (s *Shard) Get(r Ref) *Conn { return s.slab.at(uint32(r & maxConns)) }
+
+// Now returns the shard's time: while a timer fires, when it does.
+func (s *Shard) Now() time.Duration { return time.Duration(s.now()) * Tick }
 
 // now is the present tick: the wheel has run it already.
 func (s *Shard) now() uint64 { return s.wheel.clk - 1 }

@@ -153,7 +153,7 @@ func (s *Shard) run() {
 	for i := w.heads[firing]; i != 0; i = w.heads[firing] {
 		c := s.at(i)
 		s.disarm(c)
-		s.expire(c)
+		s.expire(c, TimedOut)
 	}
 }
 

@@ -1,6 +1,8 @@
 package hooks
 
 import (
+	"time"
+
 	"goipvs/conntrack"
 	"goipvs/packet"
 	"goipvs/sched"
@@ -103,6 +105,13 @@ func (c *call) findOut(h *packet.Header) *conntrack.Conn {
 	return cp
 }
 
+// changed reports what happened to a connection.
+func (c *call) changed(why packet.Reason, cp *conntrack.Conn, in string) {
+	if c.p.Listener != nil {
+		c.p.Listener.Event(c.p, Changed{why, cp, in})
+	}
+}
+
 // dest returns a connection's server, nil if it has none.
 func (c *call) dest(cp *conntrack.Conn) *sched.Dest { return c.d.table.Dest(cp.DestID) }
 
@@ -152,7 +161,10 @@ func (c *call) setState(cp *conntrack.Conn, proto uint8, h *packet.Header, dir c
 		c.dest(cp).SetActive(ch.Active > 0)
 	}
 	if c.p.Listener != nil {
-		c.p.Listener.Event(c.p, Moved{cp, ch})
+		c.p.Listener.Event(c.p, Moved{
+			Conn: cp, Change: ch, Secure: c.d.machines.SecureTCP && proto == packet.ProtoTCP,
+			Timeout: time.Duration(cp.Timeout) * conntrack.Tick,
+		})
 	}
 }
 

@@ -173,6 +173,14 @@ type ConnInfo struct {
 	Expires               time.Duration
 	Template              bool
 	PEName, PEData        string
+
+	Ref      conntrack.Ref
+	Flags    conntrack.Flags
+	Timeout  time.Duration // what the timer is set to with each packet
+	DestID   uint32        // 0: no server
+	InPkts   uint32        // from the client
+	Control  conntrack.Ref // what controls it: a template, or FTP's control connection
+	NControl int32         // connections that it controls
 }
 
 // Conns calls f for each connection, until it returns false. It is no snapshot:
@@ -182,17 +190,30 @@ type ConnInfo struct {
 // Kernel: ip_vs_conn.c, ip_vs_conn_seq_show (6.1).
 func (d *Director) Conns(f func(*ConnInfo) bool) {
 	d.conns.Each(func(s *conntrack.Shard, c *conntrack.Conn) bool {
-		i := ConnInfo{
-			Family: c.Family, DestFamily: c.DestFamily, Protocol: c.Protocol,
-			Client: c.Client, Virtual: c.Virtual, Dest: c.Dest,
-			CPort: c.CPort, VPort: c.VPort, DPort: c.DPort,
-			State: c.StateName(), Expires: s.Expires(c), Template: c.Flags&conntrack.Template != 0,
-		}
-		if x := s.Ext(c); x != nil {
-			i.PEName, i.PEData = x.PE, string(x.PEData)
-		}
+		i := connInfo(s, c)
 		return f(&i)
 	})
+}
+
+// Conn returns the connection that a Ref names; false if there is none any more.
+func (d *Director) Conn(r conntrack.Ref) (i ConnInfo, ok bool) {
+	d.conns.Lookup(r, func(s *conntrack.Shard, c *conntrack.Conn) { i, ok = connInfo(s, c), true })
+	return i, ok
+}
+
+func connInfo(s *conntrack.Shard, c *conntrack.Conn) ConnInfo {
+	i := ConnInfo{
+		Family: c.Family, DestFamily: c.DestFamily, Protocol: c.Protocol,
+		Client: c.Client, Virtual: c.Virtual, Dest: c.Dest,
+		CPort: c.CPort, VPort: c.VPort, DPort: c.DPort,
+		State: c.StateName(), Expires: s.Expires(c), Template: c.Flags&conntrack.Template != 0,
+		Ref: c.Ref(), Flags: c.Flags, Timeout: time.Duration(c.Timeout) * conntrack.Tick, DestID: c.DestID,
+		InPkts: c.InPkts, Control: c.Control, NControl: c.NControl,
+	}
+	if x := s.Ext(c); x != nil {
+		i.PEName, i.PEData = x.PE, string(x.PEData)
+	}
+	return i
 }
 
 // TableSize returns the number of buckets of the connection table that listings

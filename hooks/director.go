@@ -18,6 +18,10 @@ type Config struct {
 	Now    time.Duration // the clock's reading at the start; its zero is the caller's choice
 	Random func() uint32 // safe for concurrent use; nil: a fixed sequence
 	Kernel Kernel        // whose rules hold where versions differ
+
+	// Listener, if not nil, gets the events that belong to no packet: ends of
+	// connections. It is called with a shard's lock held.
+	Listener packet.Listener
 }
 
 // Director is one ip_vs: services, connections, settings. Its hook functions
@@ -35,6 +39,7 @@ type Director struct {
 	set      settings
 	random   func() uint32
 	kernel   Kernel
+	listener packet.Listener
 
 	active  [2]atomic.Bool // by family: the hooks exist
 	now     atomic.Int64
@@ -54,6 +59,7 @@ func New(c Config) *Director {
 		set:      defaultSettings(),
 		random:   c.Random,
 		kernel:   c.Kernel,
+		listener: c.Listener,
 	}
 	if d.random == nil {
 		var n atomic.Uint32
@@ -111,10 +117,25 @@ func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict {
 // Active reports whether the hooks of a family exist: while it has a service.
 func (d *Director) Active(f packet.Family) bool { return d.active[f/packet.IPv6].Load() }
 
+// ends are the reasons for the end of a connection.
+var ends = [...]packet.Reason{
+	conntrack.TimedOut: ReasonTimedOut, conntrack.Deleted: ReasonDeleted, conntrack.PacketOut: ReasonPacketOut,
+}
+
 // Unbind implements conntrack.Owner: a connection's server forgets it.
-func (d *Director) Unbind(c *conntrack.Conn) {
+func (d *Director) Unbind(s *conntrack.Shard, c *conntrack.Conn, why conntrack.End) {
+	if d.listener != nil {
+		d.listener.Event(nil, Ended{ends[why], c, s.Now()})
+	}
 	if dest := d.table.Dest(c.DestID); dest != nil {
 		dest.Unbind(c.Flags&conntrack.Template != 0, c.Flags&conntrack.Inactive != 0)
+	}
+}
+
+// PutOff implements conntrack.Owner.
+func (d *Director) PutOff(s *conntrack.Shard, c *conntrack.Conn) {
+	if d.listener != nil {
+		d.listener.Event(nil, Ended{ReasonPutOff, c, s.Now()})
 	}
 }
 

@@ -1,6 +1,8 @@
 package hooks
 
 import (
+	"time"
+
 	"goipvs/conntrack"
 	"goipvs/packet"
 	"goipvs/sched"
@@ -51,16 +53,32 @@ const (
 
 // And what is found and done on the way.
 const (
-	ReasonHook     packet.Reason = "hook"          // a hook function begins
-	ReasonFound    packet.Reason = "connection"    // of a connection
-	ReasonMissed   packet.Reason = "miss"          // looked up in vain
-	ReasonService  packet.Reason = "service"       // for a virtual service
-	ReasonTemplate packet.Reason = "template"      // a persistence template decides
-	ReasonStale    packet.Reason = "stale"         // a persistence template can't be used any more
-	ReasonCreated  packet.Reason = "created"       // a connection was made
-	ReasonReused   packet.Reason = "reuse"         // the old connection gives way to a new one
-	ReasonState    packet.Reason = "state"         // the state machine's answer
-	ReasonReplaced packet.Reason = "expired-early" // a connection ends since its server is gone
+	ReasonHook          packet.Reason = "hook"                     // a hook function begins
+	ReasonFound         packet.Reason = "connection"               // of a connection
+	ReasonMissed        packet.Reason = "miss"                     // looked up in vain
+	ReasonService       packet.Reason = "service"                  // for a virtual service
+	ReasonTemplateFound packet.Reason = "template-found"           // the client has a persistence template
+	ReasonTemplateNone  packet.Reason = "template-none"            // it has none
+	ReasonTemplate      packet.Reason = "template"                 // a persistence template decides
+	ReasonStaleGone     packet.Reason = "template-server-gone"     // a template can't be used: its server was deleted
+	ReasonStaleQuiesced packet.Reason = "template-server-quiesced" // its server has weight 0, with expire_quiescent_template
+	ReasonStaleOther    packet.Reason = "template-other-server"    // it is another server's
+	ReasonCreated       packet.Reason = "created"                  // a connection was made
+	ReasonReused        packet.Reason = "reuse"                    // the old connection gives way to a new one
+	ReasonKept          packet.Reason = "no-reuse"                 // the old connection stays, though a new one is asked for
+	ReasonState         packet.Reason = "state"                    // the state machine's answer
+	ReasonReplaced      packet.Reason = "expired-early"            // a connection ends since its server is gone
+	ReasonFTPPassive    packet.Reason = "ftp-passive"              // the client asks for a passive data connection
+	ReasonFTPExpected   packet.Reason = "ftp-expected"             // a data connection is expected
+	ReasonFTPAnswer     packet.Reason = "ftp-answer"               // the server's answer gets the service's address
+)
+
+// What happens to connections without a packet.
+const (
+	ReasonTimedOut  packet.Reason = "timed-out"       // a connection's time is over
+	ReasonDeleted   packet.Reason = "deleted"         // a connection is ended before its time
+	ReasonPacketOut packet.Reason = "one-packet-over" // a connection for one packet has had it
+	ReasonPutOff    packet.Reason = "put-off"         // its time is over, but it controls others
 )
 
 // Entered reports that a hook function begins.
@@ -127,7 +145,7 @@ func (Matched) Func() string { return "ip_vs_service_find" }
 
 // Changed reports what happened to a connection or template.
 type Changed struct {
-	Why  packet.Reason // ReasonCreated, ReasonTemplate, ReasonStale, ReasonReused, ReasonReplaced
+	Why  packet.Reason // ReasonCreated, ReasonTemplate, ReasonStaleGone, ReasonReused, …
 	Conn *conntrack.Conn
 	In   string
 }
@@ -138,9 +156,41 @@ func (e Changed) Reason() packet.Reason { return e.Why }
 // Func implements packet.Event.
 func (e Changed) Func() string { return e.In }
 
+// LookedTemplate reports a look-up of a persistence template.
+type LookedTemplate struct {
+	Key  conntrack.Key
+	Conn *conntrack.Conn // nil: none
+}
+
+// Reason implements packet.Event.
+func (e LookedTemplate) Reason() packet.Reason {
+	if e.Conn == nil {
+		return ReasonTemplateNone
+	}
+	return ReasonTemplateFound
+}
+
+// Func implements packet.Event.
+func (LookedTemplate) Func() string { return "ip_vs_ct_in_get" }
+
+// Ended reports, without a packet, that a connection goes or was put off.
+type Ended struct {
+	Why  packet.Reason // ReasonTimedOut, ReasonDeleted, ReasonPacketOut, ReasonPutOff
+	Conn *conntrack.Conn
+	At   time.Duration // on the director's clock
+}
+
+// Reason implements packet.Event.
+func (e Ended) Reason() packet.Reason { return e.Why }
+
+// Func implements packet.Event.
+func (Ended) Func() string { return "ip_vs_conn_expire" }
+
 // Moved reports the state machine's answer to a packet.
 type Moved struct {
-	Conn *conntrack.Conn
+	Conn    *conntrack.Conn
+	Timeout time.Duration // what the connection has now, until its next packet
+	Secure  bool          // by the table of secure_tcp
 	conntrack.Change
 }
 

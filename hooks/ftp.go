@@ -95,6 +95,7 @@ func (c *call) ftpIn(cp *conntrack.Conn) bool {
 func (c *call) ftpCommand(cp *conntrack.Conn, f *conntrack.FTP, data []byte) bool {
 	if mode, found := passive(data, cp.Family, f.Mode); found {
 		f.Mode = mode
+		c.changed(ReasonFTPPassive, cp, "ip_vs_ftp_in")
 		return true
 	}
 	r, ok := ftpAddress{}, false
@@ -124,6 +125,7 @@ func (c *call) ftpCommand(cp *conntrack.Conn, f *conntrack.FTP, data []byte) boo
 		}
 	}
 	c.d.machines.Listen(n)
+	c.changed(ReasonFTPExpected, n, "ip_vs_tcp_conn_listen")
 	c.shard.Put(n)
 	return true
 }
@@ -175,8 +177,10 @@ func (c *call) ftpAnswer(cp *conntrack.Conn, f *conntrack.FTP, data []byte) bool
 		text = fmt.Sprintf("%d,%d,%d,%d,%d,%d", v[0], v[1], v[2], v[3], n.VPort>>8, n.VPort&0xff)
 	}
 	c.replace(f, data, r, text)
+	c.changed(ReasonFTPAnswer, cp, "nf_nat_mangle_tcp_packet")
 	f.Mode = ftpActive
 	c.d.machines.Listen(n)
+	c.changed(ReasonFTPExpected, n, "ip_vs_tcp_conn_listen")
 	c.shard.Put(n)
 	return true
 }

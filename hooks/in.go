@@ -105,9 +105,11 @@ func (c *call) reuse(cp *conntrack.Conn) (*conntrack.Conn, xmit.Verdict) {
 	case c.d.set.ExpireNoDestConn && dest != nil && dest.Weight == 0:
 	case c.d.set.ConnReuseMode != 0 && cp.Reusable(c.d.set.ConnReuseMode):
 		if cp.NControl != 0 && old {
+			c.changed(ReasonKept, cp, inHook)
 			return cp, xmit.Accept
 		}
 	default:
+		c.changed(ReasonKept, cp, "is_new_conn_expected")
 		return cp, xmit.Accept
 	}
 	if cp.NControl == 0 {
@@ -127,7 +129,5 @@ func (c *call) expireNow(cp *conntrack.Conn, why packet.Reason) {
 		cp.Flags &^= conntrack.NFCT
 	}
 	c.shard.ExpireNow(cp)
-	if c.p.Listener != nil {
-		c.p.Listener.Event(c.p, Changed{why, cp, "ip_vs_conn_expire_now"})
-	}
+	c.changed(why, cp, "ip_vs_conn_expire_now")
 }

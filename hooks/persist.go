@@ -18,7 +18,7 @@ func (c *call) schedulePersistent(s *sched.Service, h *packet.Header, k *conntra
 	}
 	ts := conntrack.LockNested(c.shard, c.d.conns.TemplateShard(&tk.Client))
 	defer ts.Unlock()
-	ct := ts.Template(&tk)
+	ct := c.template(ts.Shard, &tk)
 	if ct != nil && !c.usable(ts.Shard, ct, nil) {
 		ct = nil
 	}
@@ -37,9 +37,7 @@ func (c *call) schedulePersistent(s *sched.Service, h *packet.Header, k *conntra
 		ct.Timeout = s.Timeout * conntrack.HZ
 	} else {
 		dest = c.dest(ct)
-		if c.p.Listener != nil {
-			c.p.Listener.Event(c.p, Changed{ReasonTemplate, ct, "ip_vs_sched_persist"})
-		}
+		c.changed(ReasonTemplate, ct, "ip_vs_sched_persist")
 	}
 	port := k.VPort
 	if port == s.Port && dest.Port != 0 {
@@ -55,6 +53,15 @@ func (c *call) schedulePersistent(s *sched.Service, h *packet.Header, k *conntra
 	}
 	c.countConn(cp, s)
 	return cp, ""
+}
+
+// template looks up a persistence template.
+func (c *call) template(s *conntrack.Shard, k *conntrack.Key) *conntrack.Conn {
+	ct := s.Template(k)
+	if c.p.Listener != nil {
+		c.p.Listener.Event(c.p, LookedTemplate{*k, ct})
+	}
+	return ct
 }
 
 // templateKey returns the key of the template that a connection belongs to: the
@@ -84,12 +91,18 @@ func templateKey(s *sched.Service, k *conntrack.Key) conntrack.Key {
 // Kernel: ip_vs_conn.c, ip_vs_check_template (6.1).
 func (c *call) usable(s *conntrack.Shard, ct *conntrack.Conn, want *sched.Dest) bool {
 	dest := c.dest(ct)
-	if dest != nil && dest.Available && !(c.d.set.ExpireQuiescentTemplate && dest.Weight == 0) && (want == nil || want == dest) {
+	var why packet.Reason
+	switch {
+	case dest == nil || !dest.Available:
+		why = ReasonStaleGone
+	case c.d.set.ExpireQuiescentTemplate && dest.Weight == 0:
+		why = ReasonStaleQuiesced
+	case want != nil && want != dest:
+		why = ReasonStaleOther
+	default:
 		return true
 	}
-	if c.p.Listener != nil {
-		c.p.Listener.Event(c.p, Changed{ReasonStale, ct, "ip_vs_check_template"})
-	}
+	c.changed(why, ct, "ip_vs_check_template")
 	s.Invalidate(ct)
 	return false
 }

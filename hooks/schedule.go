@@ -200,9 +200,7 @@ func (c *call) newConnTo(s *conntrack.Shard, k *conntrack.Key, dest *sched.Dest,
 		}
 		return nil
 	}
-	if c.p.Listener != nil {
-		c.p.Listener.Event(c.p, Changed{ReasonCreated, cp, "ip_vs_conn_new"})
-	}
+	c.changed(ReasonCreated, cp, "ip_vs_conn_new")
 	return cp
 }
 

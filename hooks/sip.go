@@ -77,7 +77,7 @@ func (c *call) serverRequest() *conntrack.Conn {
 	}
 	ts := conntrack.LockNested(c.shard, c.d.conns.TemplateShard(&tk.Client))
 	defer ts.Unlock()
-	ct := ts.Template(&tk)
+	ct := c.template(ts.Shard, &tk)
 	if ct != nil && !c.usable(ts.Shard, ct, dest) {
 		ct = nil
 	}

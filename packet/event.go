@@ -1,8 +1,9 @@
 package packet
 
 // Reason names a decision, stably and in a word or two ("no-service"). Each
-// package declares its reasons as constants that say what they mean; the same
-// names count the decisions in the statistics.
+// package declares its reasons as constants and says in a table, Reasons, what
+// they mean and what a user can do (docs/reasons.md); the same names count the
+// decisions in the statistics.
 type Reason string
 
 // Event is one decision about a packet. Each package declares the events it
@@ -15,8 +16,9 @@ type Event interface {
 }
 
 // Listener gets the events of a packet's way, in order. The packet's data is as
-// it is at that moment and must not be changed or kept. With no listener a
-// decision costs one branch:
+// it is at that moment and must not be changed or kept. p is nil where something
+// happens by time or by command, not to a packet. With no listener a decision
+// costs one branch:
 //
 //	if p.Listener != nil {
 //		p.Listener.Event(p, Found{Conn: c})

@@ -65,4 +65,7 @@ func (d *Dest) unavailable() bool { return d.Weight <= 0 || d.Overloaded() }
 // Kernel: ip_vs_dh_hashkey.
 func dhHash(a packet.Addr) uint32 { return hash32(a.Fold(), dhBits) }
 
-func (x *dh) explain(s *Service, r *Request, e *Chosen) { e.buckets(x.table[:], dhHash(r.Dst)) }
+func (x *dh) explain(s *Service, r *Request, e *Chosen) {
+	e.addr("destination", r.Dst)
+	e.slots(x.table[:], dhHash(r.Dst))
+}

@@ -20,3 +20,5 @@ func (fo) Schedule(s *Service, r *Request) *Dest {
 	}
 	return best
 }
+
+func (fo) explain(s *Service, r *Request, e *Chosen) { e.byWeight() }

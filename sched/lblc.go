@@ -60,4 +60,6 @@ func (x *lblc) tick(s *Service, now time.Duration) {
 	x.check(now, time.Duration(s.table.Settings.LBLCExpiration)*time.Second)
 }
 
-func (x *lblc) explain(s *Service, r *Request, e *Chosen) { e.overheads((*Dest).overhead) }
+func (x *lblc) inspect(s *Service, r *Request, e *Chosen) { e.cached(r.Dst, x.find(r.Dst)) }
+
+func (x *lblc) explain(s *Service, r *Request, e *Chosen) { e.explainCached() }

@@ -96,4 +96,6 @@ func (x *lblcr) expiration(s *Service) time.Duration {
 
 func (x *lblcr) tick(s *Service, now time.Duration) { x.check(now, x.expiration(s)) }
 
-func (x *lblcr) explain(s *Service, r *Request, e *Chosen) { e.overheads((*Dest).overhead) }
+func (x *lblcr) inspect(s *Service, r *Request, e *Chosen) { e.cached(r.Dst, x.find(r.Dst)) }
+
+func (x *lblcr) explain(s *Service, r *Request, e *Chosen) { e.explainCached() }

@@ -25,4 +25,4 @@ func (lc) Schedule(s *Service, r *Request) *Dest {
 	return least
 }
 
-func (lc) explain(s *Service, r *Request, e *Chosen) { e.overheads((*Dest).overhead) }
+func (lc) explain(s *Service, r *Request, e *Chosen) { e.loads((*Dest).overhead, false) }

@@ -186,5 +186,6 @@ func mhHash(key [2]uint64, f packet.Family, a packet.Addr, port uint16, offset u
 
 func (x *mh) explain(s *Service, r *Request, e *Chosen) {
 	addr, port := hashInput(s, r)
-	e.buckets(x.table[:], mhHash(mhKey1, s.Family, addr, port, 0)%mhSize)
+	e.hashed(addr, port)
+	e.slots(x.table[:], mhHash(mhKey1, s.Family, addr, port, 0)%mhSize)
 }

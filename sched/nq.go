@@ -13,4 +13,9 @@ func newNQ(*Service) (Scheduler, error) { return nq{}, nil }
 // Kernel: ip_vs_nq_schedule.
 func (nq) Schedule(s *Service, r *Request) *Dest { return leastDelay(s, true) }
 
-func (nq) explain(s *Service, r *Request, e *Chosen) { e.overheads((*Dest).delay) }
+func (nq) explain(s *Service, r *Request, e *Chosen) {
+	if e.Dest != nil && e.Dest.Active.Load() == 0 {
+		e.rest(ReasonBehindIdle)
+	}
+	e.loads((*Dest).delay, true)
+}

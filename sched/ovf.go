@@ -24,3 +24,12 @@ func (ovf) Schedule(s *Service, r *Request) *Dest {
 	}
 	return best
 }
+
+func (ovf) explain(s *Service, r *Request, e *Chosen) {
+	for i := range e.Candidates {
+		if c := &e.Candidates[i]; c.Why == "" && c.Active > c.Weight {
+			c.Why = ReasonFull
+		}
+	}
+	e.byWeight()
+}

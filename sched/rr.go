@@ -20,6 +20,8 @@ func (x *rr) DelDest(s *Service, d *Dest) {
 	}
 }
 
+func (x *rr) inspect(s *Service, r *Request, e *Chosen) { e.position(x.last) }
+
 // Schedule goes once round, beginning after the last chosen server.
 //
 // Kernel: ip_vs_rr_schedule.

@@ -14,7 +14,7 @@ func newSED(*Service) (Scheduler, error) { return sed{}, nil }
 // Kernel: ip_vs_sed_schedule.
 func (sed) Schedule(s *Service, r *Request) *Dest { return leastDelay(s, false) }
 
-func (sed) explain(s *Service, r *Request, e *Chosen) { e.overheads((*Dest).delay) }
+func (sed) explain(s *Service, r *Request, e *Chosen) { e.loads((*Dest).delay, true) }
 
 // delay is the load by which sed and nq compare.
 //

@@ -53,10 +53,12 @@ func (s *Service) Dest(k DestKey) *Dest {
 // Schedule chooses a server for a new connection, nil if there is none. Safe
 // for concurrent use. With a listener on the packet, it gets a Chosen.
 func (s *Service) Schedule(r *Request) *Dest {
+	if p := r.Packet; p != nil && p.Listener != nil {
+		e := s.explain(r)
+		p.Listener.Event(p, e)
+		return e.Dest
+	}
 	if s.sched == nil {
-		if p := r.Packet; p != nil && p.Listener != nil {
-			p.Listener.Event(p, s.chosen(&Request{}, nil))
-		}
 		return nil
 	}
 	s.mu.Lock()
@@ -64,16 +66,18 @@ func (s *Service) Schedule(r *Request) *Dest {
 	// caller.
 	s.req = *r
 	d := s.sched.Schedule(s, &s.req)
-	p := s.req.Packet
 	s.req.Packet = nil
-	if p == nil || p.Listener == nil {
-		s.mu.Unlock()
-		return d
-	}
-	e := s.chosen(&s.req, d)
 	s.mu.Unlock()
-	p.Listener.Event(p, e)
 	return d
+}
+
+// explain is Schedule with the event that tells of it.
+func (s *Service) explain(r *Request) Chosen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.req = *r
+	s.req.Packet = nil
+	return s.explained(&s.req)
 }
 
 // Zero sets the counters of the service and its servers to zero.

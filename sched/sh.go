@@ -96,5 +96,6 @@ func shHash(a packet.Addr, port uint16, offset uint32) uint32 {
 
 func (x *sh) explain(s *Service, r *Request, e *Chosen) {
 	addr, port := hashInput(s, r)
-	e.buckets(x.table[:], shHash(addr, port, 0))
+	e.hashed(addr, port)
+	e.slots(x.table[:], shHash(addr, port, 0))
 }

@@ -6,26 +6,31 @@ import "sync/atomic"
 // with the fewer connections for its weight.
 //
 // Kernel: ip_vs_twos.c (6.1, where Debian doesn't build it).
-type twos struct{ stateless }
+type twos struct {
+	stateless
+	first, second *Dest // drawn last
+}
 
-func newTwos(*Service) (Scheduler, error) { return twos{}, nil }
+func newTwos(*Service) (Scheduler, error) { return new(twos), nil }
 
 // Schedule draws from 0 to the sum of weights, both included: the first server
 // has one chance more than its weight.
 //
 // Kernel: ip_vs_twos_schedule.
-func (twos) Schedule(s *Service, r *Request) *Dest {
+func (x *twos) Schedule(s *Service, r *Request) *Dest {
 	total := int32(0)
 	for d := s.First(); d != nil; d = s.Next(d) {
 		if d.Weight > 0 && !d.Overloaded() {
 			total += d.Weight
 		}
 	}
+	x.first, x.second = nil, nil
 	if total == 0 {
 		return nil
 	}
 	a := drawn(s, below(s.table.Random(), total+1))
 	b := drawn(s, below(s.table.Random(), total+1))
+	x.first, x.second = a, b
 	if a != nil && b != nil && b.Weight*a.overhead() > a.Weight*b.overhead() {
 		return b
 	}
@@ -51,7 +56,19 @@ func drawn(s *Service, lot int32) (last *Dest) {
 	return last
 }
 
-func (twos) explain(s *Service, r *Request, e *Chosen) { e.overheads((*Dest).overhead) }
+func (x *twos) explain(s *Service, r *Request, e *Chosen) {
+	for _, d := range []*Dest{x.first, x.second} {
+		if d != nil {
+			e.figure("drawn", d.DestKey)
+		}
+	}
+	for i := range e.Candidates {
+		if c := &e.Candidates[i]; c.Why == "" && c.Dest != x.first && c.Dest != x.second {
+			c.Why = ReasonNotDrawn
+		}
+	}
+	e.loads((*Dest).overhead, true)
+}
 
 // fixedRandom returns a source that gives the same well-mixed numbers on each
 // run (SplitMix64).

@@ -12,7 +12,7 @@ func newWLC(*Service) (Scheduler, error) { return wlc{}, nil }
 // Kernel: ip_vs_wlc_schedule.
 func (wlc) Schedule(s *Service, r *Request) *Dest { return leastConns(s) }
 
-func (wlc) explain(s *Service, r *Request, e *Chosen) { e.overheads((*Dest).overhead) }
+func (wlc) explain(s *Service, r *Request, e *Chosen) { e.loads((*Dest).overhead, true) }
 
 // leastConns is the choice of wlc, which lblc and lblcr make, too, where their
 // caches don't help.

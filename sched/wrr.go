@@ -102,4 +102,18 @@ func (x *wrr) Schedule(s *Service, r *Request) *Dest {
 	}
 }
 
-func (x *wrr) explain(s *Service, r *Request, e *Chosen) { e.Mark = x.cw }
+func (x *wrr) inspect(s *Service, r *Request, e *Chosen) {
+	e.position(x.cl)
+	e.figure("cw before", x.cw)
+	e.figure("mw", x.mw)
+	e.figure("di", x.di)
+}
+
+func (x *wrr) explain(s *Service, r *Request, e *Chosen) {
+	e.figure("cw", x.cw)
+	for i := range e.Candidates {
+		if c := &e.Candidates[i]; c.Why == "" && c.Weight < x.cw {
+			c.Why = ReasonBelowMark
+		}
+	}
+}

@@ -22,10 +22,10 @@ type Context struct {
 	n   int
 }
 
-// send queues a packet for LOCAL_OUT. A packet causes at most an ICMP error and
+// send queues a packet for LOCAL_OUT, if there is one. A packet causes at most an ICMP error and
 // itself; beyond the queue's length it is dropped.
 func (x *Context) send(p *packet.Packet) {
-	if x.n < len(x.out) {
+	if p != nil && x.n < len(x.out) {
 		x.out[x.n] = p
 		x.n++
 	}
@@ -43,21 +43,11 @@ func (x *Context) Flush() {
 
 // ICMPError queues the ICMP error that answers p; see ICMPError.
 func (x *Context) ICMPError(p *packet.Packet, typ, code uint8, info uint32) {
-	x.icmpError(p, typ, code, info, newICMPError(x.Stack, p, typ, code, info, optionsOf(p, typ, info)))
+	x.send(newICMPError(x.Stack, p, typ, code, info, optionsOf(p, typ, info)))
 }
 
 // ICMPErrorInside is ICMPError about a packet that came inside another: nobody
 // looked at its IPv4 options, so none are echoed.
 func (x *Context) ICMPErrorInside(p *packet.Packet, typ, code uint8, info uint32) {
-	x.icmpError(p, typ, code, info, newICMPError(x.Stack, p, typ, code, info, received{}))
-}
-
-// icmpError queues the error q; nil: none may or can be sent.
-func (x *Context) icmpError(p *packet.Packet, typ, code uint8, info uint32, q *packet.Packet) {
-	if p.Listener != nil {
-		p.Listener.Event(p, Errored{Type: typ, Code: code, Info: info, Error: q})
-	}
-	if q != nil {
-		x.send(q)
-	}
+	x.send(newICMPError(x.Stack, p, typ, code, info, received{}))
 }

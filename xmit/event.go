@@ -8,25 +8,38 @@ import (
 
 // Reasons of the transmitters.
 const (
-	ReasonNoRoute     packet.Reason = "no-route"            // no way to the server: ICMP host unreachable
-	ReasonCrossing    packet.Reason = "crosses-local"       // between this host's and others' addresses where that isn't allowed
-	ReasonTTL         packet.Reason = "ttl-expired"         // time to live over: ICMP time exceeded
-	ReasonTooBig      packet.Reason = "too-big"             // larger than the path MTU and not to be fragmented
-	ReasonTunnelMTU   packet.Reason = "tunnel-mtu-too-low"  // the path MTU leaves no room in a tunnel
-	ReasonTruncated   packet.Reason = "truncated"           // a header is cut off
-	ReasonHelper      packet.Reason = "helper-refused"      // a helper can't read the segment: checksum wrong or cut off
-	ReasonLoopback    packet.Reason = "dnat-to-loopback"    // from elsewhere to 127.0.0.0/8 or ::1
-	ReasonBadQuote    packet.Reason = "bad-quoted-header"   // an ICMP error's quoted header changed under us
-	ReasonRoute       packet.Reason = "route"               // the way to the server
-	ReasonDNAT        packet.Reason = "dnat"                // destination rewritten to the server
-	ReasonSNAT        packet.Reason = "snat"                // source rewritten to the virtual service
-	ReasonDNATQuoted  packet.Reason = "dnat-icmp"           // an ICMP error rewritten for the server
-	ReasonSNATQuoted  packet.Reason = "snat-icmp"           // an ICMP error rewritten for the client
-	ReasonEncap       packet.Reason = "encapsulated"        // wrapped for a tunnelled server
-	ReasonSent        packet.Reason = "sent"                // out by LOCAL_OUT
-	ReasonLocal       packet.Reason = "local"               // the server is this host: the packet stays
-	ReasonICMP        packet.Reason = "icmp-error"          // an ICMP error was made
-	ReasonICMPRefused packet.Reason = "icmp-error-not-sent" // and one that must not or can't be sent
+	ReasonNoRoute    packet.Reason = "no-route"           // no way to the server: ICMP host unreachable
+	ReasonCrossing   packet.Reason = "crosses-local"      // between this host's and others' addresses where that isn't allowed
+	ReasonTTL        packet.Reason = "ttl-expired"        // time to live over: ICMP time exceeded
+	ReasonTooBig     packet.Reason = "too-big"            // larger than the path MTU and not to be fragmented
+	ReasonTunnelMTU  packet.Reason = "tunnel-mtu-too-low" // the path MTU leaves no room in a tunnel
+	ReasonTruncated  packet.Reason = "truncated"          // a header is cut off
+	ReasonHelper     packet.Reason = "helper-refused"     // a helper can't read the segment: checksum wrong or cut off
+	ReasonLoopback   packet.Reason = "dnat-to-loopback"   // from elsewhere to 127.0.0.0/8 or ::1
+	ReasonBadQuote   packet.Reason = "bad-quoted-header"  // an ICMP error's quoted header changed under us
+	ReasonRoute      packet.Reason = "route"              // the way to the server
+	ReasonDNAT       packet.Reason = "dnat"               // destination rewritten to the server
+	ReasonSNAT       packet.Reason = "snat"               // source rewritten to the virtual service
+	ReasonDNATQuoted packet.Reason = "dnat-icmp"          // an ICMP error rewritten for the server
+	ReasonSNATQuoted packet.Reason = "snat-icmp"          // an ICMP error rewritten for the client
+	ReasonEncap      packet.Reason = "encapsulated"       // wrapped for a tunnelled server
+	ReasonSent       packet.Reason = "sent"               // out by LOCAL_OUT
+	ReasonLocal      packet.Reason = "local"              // the server is this host: the packet stays
+	ReasonFits       packet.Reason = "fits"               // no larger than the path MTU, or may be fragmented
+	ReasonICMP       packet.Reason = "icmp-error"         // an ICMP error was made
+)
+
+// Why an ICMP error that is due is not sent.
+const (
+	ReasonICMPUnrouted  packet.Reason = "icmp-unrouted"    // the packet has no route
+	ReasonICMPHeader    packet.Reason = "icmp-no-header"   // its header can't be read
+	ReasonICMPFragment  packet.Reason = "icmp-fragment"    // about a later fragment
+	ReasonICMPBroadcast packet.Reason = "icmp-broadcast"   // about a broadcast or multicast
+	ReasonICMPAboutICMP packet.Reason = "icmp-about-error" // about an ICMP error
+	ReasonICMPSource    packet.Reason = "icmp-no-source"   // about a packet without a source that can be answered
+	ReasonICMPOptions   packet.Reason = "icmp-options"     // its IPv4 options can't be echoed
+	ReasonICMPNoWay     packet.Reason = "icmp-no-way"      // no way back, or no address to send from
+	ReasonICMPNoRoom    packet.Reason = "icmp-no-room"     // no room to quote the packet
 )
 
 // Routed reports the way to a server.
@@ -107,20 +120,30 @@ func (e Sent) Reason() packet.Reason {
 // Func implements packet.Event.
 func (e Sent) Func() string { return e.In }
 
+// Fitted reports that a packet was not too big for its way. Its time to live has
+// been lowered by then.
+type Fitted struct {
+	Family packet.Family // of the way
+	Len    int           // of the packet, before any tunnel header
+	MTU    int           // what the way leaves to the packet
+}
+
+// Reason implements packet.Event.
+func (Fitted) Reason() packet.Reason { return ReasonFits }
+
+// Func implements packet.Event.
+func (Fitted) Func() string { return "ensure_mtu_is_adequate" }
+
 // Errored reports an ICMP error, made or refused.
 type Errored struct {
 	Type, Code uint8
 	Info       uint32
+	Why        packet.Reason  // ReasonICMP, or why it is not sent
 	Error      *packet.Packet // nil: none may or can be sent
 }
 
 // Reason implements packet.Event.
-func (e Errored) Reason() packet.Reason {
-	if e.Error == nil {
-		return ReasonICMPRefused
-	}
-	return ReasonICMP
-}
+func (e Errored) Reason() packet.Reason { return e.Why }
 
 // Func implements packet.Event.
 func (e Errored) Func() string { return "icmp_send" }

@@ -36,30 +36,46 @@ func ICMPError(s Stack, p *packet.Packet, typ, code uint8, info uint32) {
 	}
 }
 
-// newICMPError makes the error, nil if none may or can be sent. o are the
-// packet's IPv4 options.
+// newICMPError makes the error, nil if none may or can be sent, and reports it. o
+// are the packet's IPv4 options.
 func newICMPError(s Stack, p *packet.Packet, typ, code uint8, info uint32, o received) *packet.Packet {
-	if p.Route == nil {
-		return nil
+	var q *packet.Packet
+	why := ReasonICMPUnrouted
+	switch {
+	case p.Route == nil:
+	case p.Family == packet.IPv6:
+		q, why = newICMPv6Error(s, p, typ, code, info)
+	default:
+		q, why = newICMPv4Error(s, p, typ, code, info, o)
 	}
-	if p.Family == packet.IPv6 {
-		return newICMPv6Error(s, p, typ, code, info)
-	}
-	return newICMPv4Error(s, p, typ, code, info, o)
+	reportError(p, typ, code, info, q, why)
+	return q
 }
 
-func newICMPv4Error(s Stack, p *packet.Packet, typ, code uint8, info uint32, o received) *packet.Packet {
+// reportError reports an ICMP error about p.
+func reportError(p *packet.Packet, typ, code uint8, info uint32, q *packet.Packet, why packet.Reason) {
+	if p.Listener != nil {
+		p.Listener.Event(p, Errored{Type: typ, Code: code, Info: info, Error: q, Why: why})
+	}
+}
+
+func newICMPv4Error(s Stack, p *packet.Packet, typ, code uint8, info uint32, o received) (*packet.Packet, packet.Reason) {
 	const maxLen = 576 // RFC 1812 §4.3.2.3
 	b := p.Data()
 	var h packet.Header
-	if !p.ParseHeader(&h) || p.Kind != packet.ToHost || packet.Fragmentation(b, 0)&packet.FragMask != 0 {
-		return nil
+	switch {
+	case !p.ParseHeader(&h):
+		return nil, ReasonICMPHeader
+	case p.Kind != packet.ToHost:
+		return nil, ReasonICMPBroadcast
+	case packet.Fragmentation(b, 0)&packet.FragMask != 0:
+		return nil, ReasonICMPFragment
 	}
 	if t := s.AddrType(packet.IPv4, h.Dst); t == AddrBroadcast || t == AddrMulticast {
-		return nil
+		return nil, ReasonICMPBroadcast
 	}
 	if h.Protocol == packet.ProtoICMP && (len(b) <= h.Len || isError(b[h.Len])) {
-		return nil
+		return nil, ReasonICMPAboutICMP
 	}
 	var src packet.Addr
 	if p.Route.Local {
@@ -67,7 +83,7 @@ func newICMPv4Error(s Stack, p *packet.Packet, typ, code uint8, info uint32, o r
 	}
 	var options echo
 	if !options.from(s, o, h.Src[:4]) {
-		return nil
+		return nil, ReasonICMPOptions
 	}
 	tos, dst := b[1]&0x1e|0xc0, h.Src
 	if options.sourceRoute != 0 {
@@ -75,7 +91,7 @@ func newICMPv4Error(s Stack, p *packet.Packet, typ, code uint8, info uint32, o r
 	}
 	rt := s.RouteReply(p, src, dst, tos)
 	if rt == nil {
-		return nil
+		return nil, ReasonICMPNoWay
 	}
 	if src.IsZero() {
 		src = rt.Src
@@ -83,7 +99,7 @@ func newICMPv4Error(s Stack, p *packet.Packet, typ, code uint8, info uint32, o r
 	head := packet.SizeIPv4 + options.n
 	room := min(rt.MTU, maxLen) - head - packet.SizeICMP
 	if room <= packet.SizeIPv4 {
-		return nil
+		return nil, ReasonICMPNoRoom
 	}
 	n := min(len(b), room)
 	e := make([]byte, packet.Headroom+head+packet.SizeICMP+n)
@@ -101,25 +117,25 @@ func newICMPv4Error(s Stack, p *packet.Packet, typ, code uint8, info uint32, o r
 	binary.BigEndian.PutUint32(m[4:], info)
 	copy(m[packet.SizeICMP:], b[:n])
 	binary.BigEndian.PutUint16(m[2:], packet.Fold(packet.Sum(m, 0)))
-	return finishError(packet.IPv4, e, p, rt)
+	return finishError(packet.IPv4, e, p, rt), ReasonICMP
 }
 
-func newICMPv6Error(s Stack, p *packet.Packet, typ, code uint8, info uint32) *packet.Packet {
+func newICMPv6Error(s Stack, p *packet.Packet, typ, code uint8, info uint32) (*packet.Packet, packet.Reason) {
 	const maxLen = 1280 // RFC 4443 §2.4 (c)
 	b := p.Data()
 	var h packet.Header
 	if len(b) < packet.SizeIPv6 {
-		return nil
+		return nil, ReasonICMPHeader
 	}
 	parsed := p.ParseHeader(&h)
 	if parsed && h.Protocol == packet.ProtoICMPv6 && h.FragOff == 0 && (len(b) <= h.Len || b[h.Len]&icmp6Info == 0) {
-		return nil
+		return nil, ReasonICMPAboutICMP
 	}
 	if (h.Dst.IsMulticast(packet.IPv6) || p.Kind != packet.ToHost) && typ != icmp6TooBig {
-		return nil
+		return nil, ReasonICMPBroadcast
 	}
 	if h.Src.IsZero() || h.Src.IsMulticast(packet.IPv6) {
-		return nil
+		return nil, ReasonICMPSource
 	}
 	var src packet.Addr
 	if s.AddrType(packet.IPv6, h.Dst) == AddrLocal {
@@ -127,7 +143,7 @@ func newICMPv6Error(s Stack, p *packet.Packet, typ, code uint8, info uint32) *pa
 	}
 	rt := s.RouteReply(p, src, h.Src, 0)
 	if rt == nil {
-		return nil
+		return nil, ReasonICMPNoWay
 	}
 	if src.IsZero() {
 		src = rt.Src
@@ -145,7 +161,7 @@ func newICMPv6Error(s Stack, p *packet.Packet, typ, code uint8, info uint32) *pa
 	binary.BigEndian.PutUint32(m[4:], info)
 	copy(m[packet.SizeICMP:], b[:n])
 	binary.BigEndian.PutUint16(m[2:], packet.TransportChecksum(packet.IPv6, src, h.Src, packet.ProtoICMPv6, m))
-	return finishError(packet.IPv6, e, p, rt)
+	return finishError(packet.IPv6, e, p, rt), ReasonICMP
 }
 
 func finishError(f packet.Family, e []byte, about *packet.Packet, rt *packet.Route) *packet.Packet {
@@ -179,12 +195,12 @@ func (x *Context) linkFailure(p *packet.Packet) {
 		return
 	}
 	if p.Route == nil || !compileOptions(x.Stack, p) {
-		x.icmpError(p, icmpUnreachable, icmpHostUnreach, 0, nil)
+		reportError(p, icmpUnreachable, icmpHostUnreach, 0, nil, ReasonICMPOptions)
 		return
 	}
 	b := p.Data()
 	o := readOptions(b[:int(b[0]&0xf)*4], len(b))
-	x.icmpError(p, icmpUnreachable, icmpHostUnreach, 0, newICMPError(x.Stack, p, icmpUnreachable, icmpHostUnreach, 0, o))
+	x.send(newICMPError(x.Stack, p, icmpUnreachable, icmpHostUnreach, 0, o))
 }
 
 func (x *Context) timeExceeded(p *packet.Packet) {

@@ -69,6 +69,9 @@ func (x *Context) outRoute(p *packet.Packet, h *packet.Header, dest *sched.Dest,
 	if !x.fits(p, h, m, mtu) {
 		return nil, nowhere
 	}
+	if p.Listener != nil {
+		p.Listener.Event(p, Fitted{Family: f, Len: p.Len(), MTU: mtu})
+	}
 	p.Route = rt
 	return rt, remote
 }

@@ -86,7 +86,9 @@ type rig struct {
 
 type nobody struct{}
 
-func (nobody) Unbind(*conntrack.Conn) {}
+func (nobody) Unbind(*conntrack.Shard, *conntrack.Conn, conntrack.End) {}
+
+func (nobody) PutOff(*conntrack.Shard, *conntrack.Conn) {}
 
 // newRig makes what sc needs. The connection is that of the packet, or with h of
 // another one that it quotes.

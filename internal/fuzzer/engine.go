@@ -56,6 +56,7 @@ func (c *Case) config() (r replay.Config, err error) {
 // asked for, after the replay has put out what the one before led to. It is the
 // replay's observer, too.
 type generator struct {
+	replay.Quiet
 	*traffic
 	c      *Case
 	slots  []slot
@@ -86,16 +87,7 @@ func (g *generator) Read(p []byte) (int, error) {
 // Interface implements replay.Observer.
 func (g *generator) Interface(_ int, i replay.CaptureIf) { g.ifs = append(g.ifs, i.Name) }
 
-// Input implements replay.Observer.
-func (g *generator) Input(*replay.Frame, int) {}
-
 // Output implements replay.Observer.
 func (g *generator) Output(iface int, _ time.Duration, data []byte) {
 	g.saw(g.ifs[iface], append([]byte(nil), data...))
 }
-
-// Command implements replay.Observer.
-func (g *generator) Command(setup.Line, error) {}
-
-// Listing implements replay.Observer.
-func (g *generator) Listing(replay.Listing) {}

@@ -332,13 +332,16 @@ func ecnOf(set uint8) (add uint8, ok bool) {
 // ip6frag_expire_frag_queue (6.1).
 func (h *Host) expireFrags(t *fragTable, q *fragQueue) {
 	t.kill(q)
-	if !q.firstIn || q.iif == 0 {
+	if len(q.runs) == 0 {
 		return
 	}
 	p := q.runs[0].frags[0].p
+	h.drop(p, ReasonReassemblyTimeout, "ip_expire")
+	if !q.firstIn || q.iif == 0 {
+		return
+	}
 	d := h.ifaces[q.iif]
 	p.InIf, p.Loopback = q.iif, d.kind == loopback
-	h.drop(p, ReasonReassemblyTimeout, "ip_expire")
 	if p.Family == packet.IPv6 {
 		p.Route = h.errorRoute(packet.IPv6)
 		xmit.ICMPError(h, p, icmp6TimeExceeded, icmp6Reassembly, 0)

@@ -24,7 +24,10 @@ const (
 	ReasonTooBig             packet.Reason = "too-big"             // larger than the MTU and not to be fragmented
 	ReasonNoNeighbour        packet.Reason = "no-neighbour"        // nobody answers for the next hop
 	ReasonDummy              packet.Reason = "dummy"               // sent by a dummy interface
-	ReasonHook               packet.Reason = "hook"                // a hook function says so
+	ReasonHook               packet.Reason = "hook-verdict"        // a hook function says so
+	ReasonNeighbourBusiness  packet.Reason = "neighbour-discovery" // IPv6's own business of the link, in which this host has no part
+	ReasonNotSent            packet.Reason = "not-sent"            // the process that sends it gets an error
+	ReasonQueueFull          packet.Reason = "neighbour-queue"     // too many packets wait for a neighbour
 	ReasonFragMemory         packet.Reason = "fragment-memory"     // too many fragments wait
 	ReasonFragEnd            packet.Reason = "fragment-end"        // fragments disagree about the datagram's end
 	ReasonFragEmpty          packet.Reason = "fragment-empty"      // a fragment without octets

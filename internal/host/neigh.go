@@ -125,6 +125,7 @@ func (h *Host) wait(p *packet.Packet, d *iface, to packet.Addr) {
 	size := memory(h.kernel).truesize(etherLen + p.Len())
 	for len(n.waiting) > 0 && n.octets+size > maxUnresolved {
 		n.octets -= memory(h.kernel).truesize(etherLen + n.waiting[0].Len())
+		h.drop(n.waiting[0], ReasonQueueFull, "__neigh_event_send")
 		n.waiting = n.waiting[1:]
 	}
 	n.waiting = append(n.waiting, h.keep(p))
@@ -177,6 +178,7 @@ func (h *Host) frame(p *packet.Packet, d *iface, mac [6]byte) {
 		return
 	}
 	if h.isLinkBusiness(p) {
+		h.drop(p, ReasonNeighbourBusiness, "ndisc_send_skb")
 		return
 	}
 	if p.Listener != nil {

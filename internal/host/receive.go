@@ -141,7 +141,11 @@ func (h *Host) deliver(p *packet.Packet) {
 	if p.Family == packet.IPv4 && p.IsFragment() && !h.gather4(p, userLocal) {
 		return
 	}
-	if !h.hook(hooks.LocalIn, p) || h.isLinkBusiness(p) {
+	if !h.hook(hooks.LocalIn, p) {
+		return
+	}
+	if h.isLinkBusiness(p) {
+		h.drop(p, ReasonNeighbourBusiness, "ndisc_rcv")
 		return
 	}
 	if p.Listener != nil {

@@ -36,6 +36,7 @@ const spacing = 10 * time.Millisecond
 // director is a plan's director, replayed: the same setup, the same engine, and
 // the machine around it emulated.
 type director struct {
+	replay.Quiet
 	passages []passage
 	listings map[string]string // by command
 	rec      trace.Recorder
@@ -109,9 +110,6 @@ func (d *director) Output(iface int, _ time.Duration, frame []byte) {
 		p.outputs = append(p.outputs, output{d.names[iface], bytes.Clone(frame)})
 	}
 }
-
-// Command implements replay.Observer.
-func (d *director) Command(setup.Line, error) {}
 
 // Listing implements replay.Observer.
 func (d *director) Listing(l replay.Listing) { d.listings[l.Command] = l.Text }

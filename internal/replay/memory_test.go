@@ -16,6 +16,7 @@ import (
 
 // discard is an Observer that writes output to nowhere and samples the heap.
 type discard struct {
+	Quiet
 	*Writer
 	out     int
 	heap    uint64 // after the first tenth of the frames
@@ -41,9 +42,6 @@ func (d *discard) Output(iface int, at time.Duration, frame []byte) {
 	d.out++
 	d.Write(iface, at, frame, "")
 }
-
-func (d *discard) Command(setup.Line, error) {}
-func (d *discard) Listing(Listing)           {}
 
 // TestMemory streams a capture of 100 MB through a director. The heap does not
 // grow with it.

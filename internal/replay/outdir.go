@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"goipvs/internal/setup"
 )
 
 // The files of a recorded case beside its listings.
@@ -24,6 +22,7 @@ const (
 // OutDir is an Observer that writes a folder in the form of recorded cases:
 // out.pcapng while it goes, and the listings.
 type OutDir struct {
+	Quiet
 	dir   string
 	file  *os.File
 	buf   *bufio.Writer
@@ -54,16 +53,10 @@ func NewOutDir(dir string) (*OutDir, error) {
 // Interface implements Observer.
 func (o *OutDir) Interface(_ int, i CaptureIf) { o.pcap.AddInterface(i) }
 
-// Input implements Observer.
-func (o *OutDir) Input(*Frame, int) {}
-
 // Output implements Observer.
 func (o *OutDir) Output(iface int, at time.Duration, frame []byte) {
 	o.pcap.Write(iface, at, frame, "")
 }
-
-// Command implements Observer.
-func (o *OutDir) Command(setup.Line, error) {}
 
 // Listing implements Observer.
 func (o *OutDir) Listing(l Listing) {

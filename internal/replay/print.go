@@ -6,25 +6,13 @@ import (
 	"maps"
 	"slices"
 	"text/tabwriter"
-	"time"
-
-	"goipvs/internal/setup"
 )
 
 // Printer is an Observer that prints listings as they are taken.
-type Printer struct{ W io.Writer }
-
-// Interface implements Observer.
-func (p Printer) Interface(int, CaptureIf) {}
-
-// Input implements Observer.
-func (p Printer) Input(*Frame, int) {}
-
-// Output implements Observer.
-func (p Printer) Output(int, time.Duration, []byte) {}
-
-// Command implements Observer.
-func (p Printer) Command(setup.Line, error) {}
+type Printer struct {
+	Quiet
+	W io.Writer
+}
 
 // Listing implements Observer.
 func (p Printer) Listing(l Listing) {

@@ -36,8 +36,11 @@ type Config struct {
 	ListingDelay time.Duration
 	// Kernel is the version whose rules hold where versions differ.
 	Kernel hooks.Kernel
-	// Listener, if not nil, gets the events of each packet.
+	// Listener, if not nil, gets the events of each packet, and of connections
+	// that end.
 	Listener packet.Listener
+	// Made, if not nil, is given the host and its director before the setup.
+	Made func(*host.Host, *hooks.Director)
 
 	maxGap time.Duration // 0: longestGap
 }
@@ -48,17 +51,52 @@ type Observer interface {
 	// Interface declares an interface of the output, in order of index from 0:
 	// those of the capture first.
 	Interface(index int, i CaptureIf)
-	// Input is called before a frame is handed to the host.
+	// Input is called before a frame is handed to the host,
 	Input(f *Frame, iface int)
+	// Handled after it was: what follows is not on its account. err is why it
+	// went nowhere: ErrCut, ErrOutgoing, or that the host couldn't send it.
+	Handled(err error)
 	// Output is called with each frame that leaves the host, at the time since
 	// 1970 of what caused it. The frame is valid during the call only.
 	Output(iface int, at time.Duration, frame []byte)
-	// Command is called after a command of the timeline was run; err is why it
-	// failed.
+	// Begin is called before a command of the timeline is run,
+	Begin(l setup.Line)
+	// Command after it was; err is why it failed.
 	Command(l setup.Line, err error)
 	// Listing is called with each listing.
 	Listing(l Listing)
 }
+
+// Quiet is an Observer that looks at nothing, for those to embed that look at
+// some of it.
+type Quiet struct{}
+
+// Interface implements Observer.
+func (Quiet) Interface(int, CaptureIf) {}
+
+// Input implements Observer.
+func (Quiet) Input(*Frame, int) {}
+
+// Handled implements Observer.
+func (Quiet) Handled(error) {}
+
+// Output implements Observer.
+func (Quiet) Output(int, time.Duration, []byte) {}
+
+// Begin implements Observer.
+func (Quiet) Begin(setup.Line) {}
+
+// Command implements Observer.
+func (Quiet) Command(setup.Line, error) {}
+
+// Listing implements Observer.
+func (Quiet) Listing(Listing) {}
+
+// Why a frame is passed over.
+var (
+	ErrCut      = errors.New("the capture has only its beginning")
+	ErrOutgoing = errors.New("sent by the captured host itself, or too short")
+)
 
 // Listing is what an ipvsadm command printed.
 type Listing struct {
@@ -105,6 +143,9 @@ func Run(c Config, o Observer) (*Report, error) {
 		r.maxGap = longestGap
 	}
 	r.machine = newMachine(r, c.Listener, c.Kernel)
+	if c.Made != nil {
+		c.Made(r.host, r.dir)
+	}
 	first, err := c.Capture.Next()
 	if err != nil && err != io.EOF {
 		return nil, err
@@ -242,6 +283,8 @@ func (r *run) frame(f *Frame) error {
 	r.stamp = at
 	if f.Len > len(f.Data) {
 		r.report.Cut++
+		r.out.Input(f, n)
+		r.out.Handled(ErrCut)
 		return nil
 	}
 	var err error
@@ -253,6 +296,8 @@ func (r *run) frame(f *Frame) error {
 		frame, ok := link.ethernet(f.Data, mac, r.buf[:0])
 		if !ok {
 			r.report.Outgoing++
+			r.out.Input(f, n)
+			r.out.Handled(ErrOutgoing)
 			return nil
 		}
 		if link != LinkEthernet {
@@ -264,6 +309,7 @@ func (r *run) frame(f *Frame) error {
 		r.out.Input(f, n)
 		err = r.host.Receive(i.Name, frame, at-r.skipped)
 	}
+	r.out.Handled(err)
 	if err != nil {
 		r.report.Refused[err.Error()]++
 	}
@@ -322,6 +368,7 @@ func (r *run) command(l setup.Line, next time.Duration) {
 		r.out.Listing(Listing{ShowsFile, l.At, l.Text, r.list(c.Args...)})
 		return
 	}
+	r.out.Begin(l)
 	err := l.Run(r, io.Discard)
 	if err != nil {
 		r.report.Failed = append(r.report.Failed, err)

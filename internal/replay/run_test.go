@@ -16,6 +16,7 @@ import (
 
 // journal is an Observer that writes down what happens.
 type journal struct {
+	Quiet
 	bytes.Buffer
 	names []string
 }
@@ -27,6 +28,12 @@ func (j *journal) Interface(_ int, i CaptureIf) {
 
 func (j *journal) Input(f *Frame, iface int) {
 	fmt.Fprintf(j, "%v %s < frame %d\n", f.Time, j.names[iface], f.N)
+}
+
+func (j *journal) Handled(err error) {
+	if err != nil {
+		fmt.Fprintf(j, "  %v\n", err)
+	}
 }
 
 func (j *journal) Output(iface int, at time.Duration, frame []byte) {
@@ -172,6 +179,8 @@ interface local of type 101
 interface local of type 101
 1ms eth0 < frame 1
 1ms local > 192.0.2.9 > 192.0.2.1
+2ms eth0 < frame 2
+  sent by the captured host itself, or too short
 3ms eth0 < frame 3
 `,
 			report: func(r *Report) { r.Outgoing = 1; r.Interfaces[0].NotOurs = 1 },
@@ -268,7 +277,7 @@ func TestRunErrors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = Run(Config{Setup: lines, Capture: tt.capture}, Printer{io.Discard})
+			_, err = Run(Config{Setup: lines, Capture: tt.capture}, Printer{W: io.Discard})
 			if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
