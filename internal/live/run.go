@@ -89,7 +89,7 @@ func (d *daemon) keepTime(ctx context.Context) error {
 			return nil
 		case now := <-t.C:
 			d.clock.advance()
-			if n := d.counts.packets(); n != seen {
+			if n := d.packets(); n != seen {
 				seen, busy = n, now.Add(time.Second)
 			}
 			if now.Before(busy) {

@@ -2,7 +2,6 @@ package live
 
 import (
 	"math/rand/v2"
-	"sync/atomic"
 
 	"goipvs/hooks"
 	"goipvs/internal/live/inject"
@@ -21,20 +20,6 @@ type stack struct {
 }
 
 var _ xmit.Stack = (*stack)(nil)
-
-// Counters count what became of packets, beside the director's own statistics.
-type Counters struct {
-	Accepted  atomic.Uint64 // went on as they came
-	Changed   atomic.Uint64 // went on changed
-	Dropped   atomic.Uint64
-	Sent      atomic.Uint64 // sent again, or made by the director
-	Unsent    atomic.Uint64 // the kernel refused to send them
-	Truncated atomic.Uint64 // dropped: longer than the kernel hands out
-	Limited   atomic.Uint64 // ICMP errors not sent, for there were too many
-}
-
-// packets is how many came.
-func (c *Counters) packets() uint64 { return c.Accepted.Load() + c.Changed.Load() + c.Dropped.Load() }
 
 // RouteOutput implements xmit.Stack.
 func (s *stack) RouteOutput(f packet.Family, dst packet.Addr, flags xmit.RouteFlags) *packet.Route {

@@ -19,6 +19,7 @@ type worker struct {
 	now    func() // brings the director's clock up to now
 	bit    uint32
 	item   item
+	tally  tally
 }
 
 // item is a packet in a worker's hands. Packets made in the course of it, such
@@ -44,15 +45,8 @@ func (w *worker) handle(batch []queue.Packet, verdicts []queue.Verdict) {
 	w.now()
 	for i := range batch {
 		verdicts[i] = w.decide(&batch[i])
-		switch v := &verdicts[i]; {
-		case v.Action == queue.Drop:
-			w.stack.counts.Dropped.Add(1)
-		case v.Payload != nil:
-			w.stack.counts.Changed.Add(1)
-		default:
-			w.stack.counts.Accepted.Add(1)
-		}
 	}
+	w.tally.batch(batch, verdicts)
 }
 
 // decide is the verdict on a packet. What is sent again is sent when it

@@ -34,6 +34,7 @@ type batchQueue struct {
 	packets  []Packet
 	decided  []Verdict
 	verdicts *verdicts
+	counters *Counters
 
 	closing atomic.Bool
 	serving sync.Mutex // held by Serve
@@ -70,7 +71,7 @@ func listenBatch(c *Config) (_ Queue, err error) {
 		fd: fd, number: c.Number,
 		in: make([]mmsg.Message, batchSize), iov: make([]unix.Iovec, batchSize), arena: make([]byte, batchSize*slotSize),
 		packets: make([]Packet, batchSize), decided: make([]Verdict, batchSize),
-		verdicts: newVerdicts(fd, c.Number, batchSize),
+		verdicts: newVerdicts(fd, c.Number, batchSize), counters: c.Counters,
 	}
 	for i := range q.in {
 		slot := q.slot(i)
@@ -173,10 +174,16 @@ func (q *batchQueue) Serve(h Handler) error {
 		if q.closing.Load() {
 			return nil
 		}
+		var received time.Duration
+		if q.counters != nil {
+			received = time.Since(start)
+		}
 		if err := q.serve(n, h); err != nil {
 			return fmt.Errorf("queue %d: %w", q.number, err)
 		}
-		if p.pause(n, time.Since(start)) {
+		now := time.Since(start)
+		q.counters.batch(n, now-received)
+		if p.pause(n, now) {
 			t := unix.NsecToTimespec(int64(pauseFor))
 			_ = unix.Nanosleep(&t, nil) // a signal may end it
 		}

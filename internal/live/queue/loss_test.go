@@ -8,9 +8,9 @@ import (
 	"goipvs/internal/live/nstest"
 )
 
-func TestParseLosses(t *testing.T) {
-	got, err := parseLosses([]byte("    0  31337     0 2 65531     1     2        3  1\n 7000  -1234     5 2 65531 4294967295     0       99  1\n"))
-	if d := cmp.Diff(map[int]Loss{0: {1, 2}, 7000: {4294967295, 0}}, got); d != "" || err != nil {
+func TestParseStates(t *testing.T) {
+	got, err := parseStates([]byte("    0  31337     0 2 65531     1     2        3  1\n 7000  -1234     5 2 65531 4294967295     0       99  1\n"))
+	if d := cmp.Diff([]State{{Loss{1, 2}, 0, 0, 3}, {Loss{4294967295, 0}, 7000, 5, 99}}, got); d != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, d)
 	}
 }
@@ -30,11 +30,11 @@ func TestLosses(t *testing.T) {
 	})
 }
 
-func FuzzParseLosses(f *testing.F) {
+func FuzzParseStates(f *testing.F) {
 	f.Add([]byte("    0  31337     0 2 65531     1     2        3  1\n"))
 	f.Add([]byte("x"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		all, err := parseLosses(b)
+		all, err := parseStates(b)
 		if err != nil && all != nil {
 			t.Error("something and an error")
 		}

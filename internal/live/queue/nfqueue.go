@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/florianl/go-nfqueue/v2"
 	"github.com/mdlayher/netlink"
@@ -21,9 +22,10 @@ type nfQueue struct {
 	broken chan error         // why the library's goroutine gave up; it does so once
 	close  func() error
 
-	handle  Handler
-	packet  [1]Packet
-	verdict [1]Verdict
+	handle   Handler
+	packet   [1]Packet
+	verdict  [1]Verdict
+	counters *Counters
 }
 
 func listenNFQueue(c *Config) (Queue, error) {
@@ -38,7 +40,7 @@ func listenNFQueue(c *Config) (Queue, error) {
 		return nil, fmt.Errorf("netfilter socket: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	q := &nfQueue{nf: nf, cancel: cancel, closed: ctx.Done(), ready: make(chan struct{}), broken: make(chan error, 1)}
+	q := &nfQueue{nf: nf, cancel: cancel, closed: ctx.Done(), ready: make(chan struct{}), broken: make(chan error, 1), counters: c.Counters}
 	q.close = sync.OnceValue(func() error {
 		cancel()
 		return nf.Close()
@@ -160,10 +162,12 @@ func (q *nfQueue) receive(a nfqueue.Attribute) int {
 		p.Info = Info(binary.BigEndian.Uint32(*a.SkbInfo))
 	}
 	q.verdict[0] = Verdict{}
+	received := time.Now()
 	q.handle(q.packet[:], q.verdict[:])
 	if err := q.decide(p.ID, &q.verdict[0]); err != nil {
 		return q.failed(err)
 	}
+	q.counters.batch(1, time.Since(received))
 	return 0
 }
 

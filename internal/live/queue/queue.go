@@ -118,6 +118,7 @@ type Config struct {
 	Super      *uint16 // a second queue's number, served with the first, whose super-packets come whole; nil: none. Batch only
 	MaxLen     uint32  // packets waiting at most, 65,536 being the kernel's limit; 0: 16,384
 	RecvBuffer int     // octets of socket buffer, which are taken only as packets wait; 0: 128 MiB
+	Counters   *Counters
 }
 
 // Listen takes a queue of the calling thread's network namespace. Packets wait
