@@ -51,6 +51,7 @@ func (c *call) segment() []byte {
 	if len(b) < c.h.Len+packet.SizeTCP {
 		return nil
 	}
+	c.p.CompleteChecksum()
 	b = b[c.h.Len:]
 	if packet.TransportChecksum(c.h.Family, c.h.Src, c.h.Dst, packet.ProtoTCP, b) != 0 {
 		return nil

@@ -37,7 +37,8 @@ type Packet struct {
 	FragMax  int    // size of the largest fragment it was put together from; 0: came whole
 	Linear   int    // octets from the start that were made one piece, whatever fragments it was put together from (skb_ensure_writable)
 	Partial  int    // where a transport header starts whose checksum is still that of the pseudo header alone (CHECKSUM_PARTIAL); 0: none
-	GSOSize  int    // payload octets of each segment of a super-packet; 0: no super-packet
+	Check    int    // with Partial: where in that header the checksum stands
+	GSOSize  int    // payload octets of each segment of a super-packet, or 1 if they aren't known; 0: no super-packet
 	HWAddr   [6]byte
 
 	// Origin is the source's own handle on the packet (a fragment's cuts, a
@@ -77,6 +78,9 @@ func (p *Packet) Push(n int) []byte {
 	if p.Linear > 0 {
 		p.Linear += n
 	}
+	if p.Partial > 0 {
+		p.Partial += n
+	}
 	return p.Data()
 }
 
@@ -84,6 +88,7 @@ func (p *Packet) Push(n int) []byte {
 func (p *Packet) Pull(n int) {
 	p.off += n
 	p.Linear = max(0, p.Linear-n)
+	p.Partial = max(0, p.Partial-n)
 }
 
 // Replace makes b the datagram and keeps all else; the Packet then owns b.
@@ -106,8 +111,8 @@ func (p *Packet) ParseHeader(h *Header) bool { return ParseHeader(p.Family, p.Da
 // or come in by the loopback interface.
 func (p *Packet) FromLoopback() bool { return p.InIf == 0 || p.Loopback }
 
-// CompleteChecksum finishes an ICMPv6 checksum that was left Partial: a packet
-// that leaves the host needs it, one that stays doesn't.
+// CompleteChecksum finishes a checksum that was left Partial: a packet that
+// leaves the host needs it, one that stays doesn't.
 //
 // Kernel: net/core/dev.c, skb_checksum_help (6.1).
 func (p *Packet) CompleteChecksum() {
@@ -119,7 +124,7 @@ func (p *Packet) CompleteChecksum() {
 	if sum == 0 {
 		sum = 0xffff // as for UDP: the kernel makes no difference here
 	}
-	binary.BigEndian.PutUint16(b[2:], sum)
+	binary.BigEndian.PutUint16(b[p.Check:], sum)
 	p.Partial = 0
 }
 

@@ -162,7 +162,7 @@ func TestCompleteChecksum(t *testing.T) {
 		p := packettest.Arrived(b, false)
 		src, dst := packettest.Addr(client6), packettest.Addr(vip6)
 		binary.BigEndian.PutUint16(p.Data()[42:], ^packet.Fold(packet.PseudoSum(packet.IPv6, src, dst, packet.ProtoICMPv6, 10)))
-		p.Partial = packet.SizeIPv6
+		p.Partial, p.Check = packet.SizeIPv6, 2
 		p.CompleteChecksum()
 		sum := binary.BigEndian.Uint16(p.Data()[42:])
 		if packet.TransportChecksum(packet.IPv6, src, dst, packet.ProtoICMPv6, p.Data()[40:]) != 0 || sum == 0 || p.Partial != 0 {

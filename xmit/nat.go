@@ -113,7 +113,6 @@ func (x *Context) finish(p *packet.Packet, rt *packet.Route, at where, in string
 		return Accept
 	}
 	p.IgnoreDF = true
-	p.CompleteChecksum()
 	x.send(p)
 	return Stolen
 }
@@ -163,12 +162,20 @@ func rewrite(p *packet.Packet, h *packet.Header, cp *conntrack.Conn, dir way) bo
 			return false
 		}
 		binary.BigEndian.PutUint16(b[at:], newPort)
-		adjust(b[16:], p.Family, old, new, oldPort, newPort)
+		if p.Partial != 0 {
+			adjustPartial(b[16:], p.Family, old, new)
+		} else {
+			adjust(b[16:], p.Family, old, new, oldPort, newPort)
+		}
 	case packet.ProtoUDP:
 		if len(b) < packet.SizeUDP {
 			return false
 		}
 		binary.BigEndian.PutUint16(b[at:], newPort)
+		if p.Partial != 0 {
+			adjustPartial(b[6:], p.Family, old, new)
+			return true
+		}
 		sum := binary.BigEndian.Uint16(b[6:])
 		if sum != 0 {
 			sum = packet.UpdateAddr(p.Family, sum, *old, *new, oldPort, newPort)
@@ -209,6 +216,15 @@ func linearize(p *packet.Packet, off int, proto uint8) {
 func adjust(check []byte, f packet.Family, old, new *packet.Addr, oldPort, newPort uint16) {
 	c := binary.BigEndian.Uint16(check)
 	binary.BigEndian.PutUint16(check, packet.UpdateAddr(f, c, *old, *new, oldPort, newPort))
+}
+
+// adjustPartial is adjust for the sum of the pseudo header alone, which isn't
+// complemented and has no ports.
+//
+// Kernel: ip_vs_proto_tcp.c, tcp_partial_csum_update (6.1).
+func adjustPartial(sum []byte, f packet.Family, old, new *packet.Addr) {
+	s := binary.BigEndian.Uint16(sum)
+	binary.BigEndian.PutUint16(sum, ^packet.UpdateAddr(f, ^s, *old, *new, 0, 0))
 }
 
 func setDst(p *packet.Packet, a *packet.Addr) {

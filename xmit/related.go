@@ -126,7 +126,7 @@ func setICMPChecksum(p *packet.Packet, toff int) {
 	var h packet.Header
 	p.ParseHeader(&h)
 	binary.BigEndian.PutUint16(m[2:], ^packet.Fold(packet.PseudoSum(packet.IPv6, h.Src, h.Dst, packet.ProtoICMPv6, len(m))))
-	p.Partial = toff
+	p.Partial, p.Check = toff, 2
 }
 
 // ICMPChecksumOK reports whether the checksum of an ICMP message is right. For

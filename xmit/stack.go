@@ -56,7 +56,8 @@ type Stack interface {
 	AddrType(f packet.Family, a packet.Addr) AddrType
 
 	// LocalOut sends p into LOCAL_OUT by p.Route: through its hooks, to
-	// POSTROUTING, out. The Stack then owns p and its data. No lock of the
+	// POSTROUTING, out. Its checksum may be Partial, and it a super-packet. The
+	// Stack then owns p and its data. No lock of the
 	// director is held meanwhile, so LocalOut may call its hooks.
 	// Kernel: NF_HOOK(NF_INET_LOCAL_OUT) with dst_output, ip_local_out.
 	LocalOut(p *packet.Packet)

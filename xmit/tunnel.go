@@ -56,6 +56,9 @@ func (x *Context) Tunnel(c *Call) Verdict {
 	if at == local {
 		return x.finish(p, rt, at, in)
 	}
+	if p.GSOSize == 0 {
+		p.CompleteChecksum()
+	}
 	inner, fragMax := x.inspect(p), fragMaxOutside(p)
 	before := p.Len()
 	proto := inner.proto

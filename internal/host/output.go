@@ -79,6 +79,7 @@ func (h *Host) route(fl *flow) (*packet.Route, error) {
 //
 // Kernel: NF_HOOK(NF_INET_LOCAL_OUT) with dst_output.
 func (h *Host) LocalOut(p *packet.Packet) {
+	p.CompleteChecksum()
 	if p.Route == nil {
 		h.drop(p, ReasonNoRoute, "dst_output")
 		return

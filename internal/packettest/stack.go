@@ -102,6 +102,7 @@ func (s *Stack) AddrType(f packet.Family, a packet.Addr) xmit.AddrType {
 // LocalOut is xmit.Stack's.
 func (s *Stack) LocalOut(p *packet.Packet) {
 	if !s.Drop {
+		p.CompleteChecksum()
 		q := *p
 		s.Out = append(s.Out, &q)
 	}
