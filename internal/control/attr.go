@@ -13,11 +13,11 @@ import (
 type kind uint8
 
 const (
-	anything  kind = iota
-	fixed          // at least so many octets
-	atMost         // not more than so many
-	nulString      // a terminated string of at most so many characters
-	nested         // attributes, or nothing
+	unspec    kind = iota // at least so many octets
+	fixed                 // at least so many octets, 1, 2, 4 or 8; exactly so many where it is strict
+	atMost                // not more than so many octets; 0: any fixed
+	nulString             // a terminated string of at most so many characters
+	nested                // attributes, or nothing
 )
 
 // rule is what is asked of an attribute.
@@ -35,73 +35,149 @@ type policy []rule
 // type counts.
 type attrs [][]byte
 
-const attrTypeMask = 0x3fff // without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+// The bits of an attribute's type.
+const (
+	attrTypeMask = 0x3fff // without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+	attrNested   = 0x8000 // NLA_F_NESTED
+)
 
-// each are the attributes in b with their types. What follows a malformed one
-// is ignored.
-func each(b []byte) iter.Seq2[int, []byte] {
-	return func(yield func(int, []byte) bool) {
-		for len(b) >= attrHeader {
-			n := int(ne.Uint16(b))
-			if n < attrHeader || n > len(b) {
+// each are the attributes in b: where they begin, their types with all bits, and
+// their values. What follows a malformed one is ignored.
+func each(b []byte) iter.Seq2[attrHead, []byte] {
+	return func(yield func(attrHead, []byte) bool) {
+		for at := 0; len(b)-at >= attrHeader; {
+			n := int(ne.Uint16(b[at:]))
+			if n < attrHeader || n > len(b)-at {
 				return
 			}
-			if !yield(int(ne.Uint16(b[2:])&attrTypeMask), b[attrHeader:n:n]) {
+			if !yield(attrHead{at, ne.Uint16(b[at+2:])}, b[at+attrHeader:at+n:at+n]) {
 				return
 			}
-			b = b[min(align(n), len(b)):]
+			at += align(n)
 		}
 	}
 }
+
+// attrHead is the head of an attribute: where it begins and its type, which may
+// have the bits attrNested and that of network order.
+type attrHead struct {
+	at   int
+	bits uint16
+}
+
+func (h attrHead) typ() int { return int(h.bits & attrTypeMask) }
+
+// complaint is what the kernel tells of a message beside the error's fixed, to
+// who wants to hear it (NETLINK_EXT_ACK).
+//
+// Kernel: include/linux/netlink.h, struct netlink_ext_ack (6.1).
+type complaint struct {
+	text string
+	at   int   // the attribute, from the beginning of what was parsed; -1: none
+	rule *rule // that it doesn't follow
+}
+
+// The kernel's words.
+//
+// Kernel: lib/nlattr.c; genetlink.c, genl_header_check (6.1).
+const (
+	textPolicy    = "Attribute failed policy validation"
+	textLength    = "invalid attribute length"
+	textNested    = "NLA_F_NESTED is missing"
+	textNotNested = "NLA_F_NESTED not expected"
+	textUnspec    = "Unsupported attribute"
+	textType      = "Unknown attribute type"
+	textLeft      = "bytes leftover after parsing attributes"
+	textReserved  = "genlmsghdr.reserved field is not 0"
+	textFlags     = "ambiguous or reserved bits set in nlmsg_flags"
+)
 
 // parse reads attributes and holds them against the policy, as liberally as the
 // kernel does for this family.
-//
-// Kernel: lib/nlattr.c, __nla_validate_parse with NL_VALIDATE_LIBERAL (6.1).
 func (p policy) parse(b []byte) (attrs, error) {
+	a, _, err := p.validate(b, false)
+	return a, err
+}
+
+// validate reads attributes and holds them against the policy: liberally, or
+// strictly as for commands that are newer. A complaint may come without an
+// error; it is nil if there is none.
+//
+// Kernel: lib/nlattr.c, __nla_validate_parse with NL_VALIDATE_LIBERAL or
+// NL_VALIDATE_STRICT (6.1).
+func (p policy) validate(b []byte, strict bool) (attrs, *complaint, error) {
 	a := make(attrs, len(p))
-	for typ, v := range each(b) {
+	end := 0
+	for h, v := range each(b) {
+		end = h.at + align(attrHeader+len(v))
+		typ := h.typ()
 		if typ == 0 || typ >= len(p) {
+			if strict {
+				return nil, &complaint{textType, h.at, nil}, syscall.EINVAL
+			}
 			continue
 		}
-		if err := p[typ].check(v); err != nil {
-			return nil, err
+		if text, err := p[typ].check(h.bits, v, strict); err != nil {
+			c := &complaint{text, h.at, &p[typ]}
+			if text == textUnspec {
+				c.rule = nil
+			}
+			return nil, c, err
 		}
 		a[typ] = v
 	}
-	return a, nil
+	if end >= len(b) {
+		return a, nil, nil
+	}
+	left := &complaint{textLeft, -1, nil}
+	if strict {
+		return nil, left, syscall.EINVAL
+	}
+	return a, left, nil
 }
 
-// check is validate_nla.
+// check is validate_nla. Of what is wrong it returns the kernel's words, too.
 //
 // Kernel: lib/nlattr.c, validate_nla (6.1).
-func (r rule) check(v []byte) error {
+func (r rule) check(bits uint16, v []byte, strict bool) (string, error) {
+	if strict {
+		switch isNested := bits&attrNested != 0; {
+		case r.kind == fixed && len(v) != r.len:
+			return textLength, syscall.EINVAL
+		case r.kind == nested && !isNested:
+			return textNested, syscall.EINVAL
+		case r.kind != nested && r.kind != unspec && isNested:
+			return textNotNested, syscall.EINVAL
+		case r.kind == unspec:
+			return textUnspec, syscall.EINVAL
+		}
+	}
 	switch r.kind {
-	case fixed:
+	case unspec, fixed:
 		if len(v) < r.len {
-			return syscall.ERANGE
+			return textPolicy, syscall.ERANGE
 		}
 	case atMost:
-		if len(v) > r.len {
-			return syscall.ERANGE
+		if r.len != 0 && len(v) > r.len {
+			return textPolicy, syscall.ERANGE
 		}
 	case nested:
 		if len(v) != 0 && len(v) < attrHeader {
-			return syscall.ERANGE
+			return textPolicy, syscall.ERANGE
 		}
 	case nulString:
 		if bytes.IndexByte(v[:min(len(v), r.len+1)], 0) < 0 {
-			return syscall.EINVAL
+			return textPolicy, syscall.EINVAL
 		}
 		n := len(v)
 		if v[n-1] == 0 {
 			n--
 		}
 		if n > r.len {
-			return syscall.ERANGE
+			return textPolicy, syscall.ERANGE
 		}
 	}
-	return nil
+	return "", nil
 }
 
 func (a attrs) has(types ...int) bool {
@@ -138,82 +214,3 @@ func (a attrs) addr(t int, f packet.Family) (r packet.Addr) {
 	copy(r[:n], a[t])
 	return r
 }
-
-// The rules of the family's attributes.
-//
-// Kernel: ip_vs_ctl.c, ip_vs_cmd_policy and its fellows (6.1).
-var (
-	ctrlPolicy = policy{
-		ctrlAttrID:   {fixed, 2},
-		ctrlAttrName: {nulString, familyNameMax},
-	}
-	cmdPolicy = policy{
-		CmdAttrService:       {nested, 0},
-		CmdAttrDest:          {nested, 0},
-		CmdAttrDaemon:        {nested, 0},
-		CmdAttrTimeoutTCP:    {fixed, 4},
-		CmdAttrTimeoutTCPFin: {fixed, 4},
-		CmdAttrTimeoutUDP:    {fixed, 4},
-	}
-	svcPolicy = policy{
-		SvcAttrAF:        {fixed, 2},
-		SvcAttrProtocol:  {fixed, 2},
-		SvcAttrAddr:      {atMost, 16},
-		SvcAttrPort:      {fixed, 2},
-		SvcAttrFWMark:    {fixed, 4},
-		SvcAttrSchedName: {nulString, schedNameMax},
-		SvcAttrFlags:     {atMost, 8},
-		SvcAttrTimeout:   {fixed, 4},
-		SvcAttrNetmask:   {fixed, 4},
-		SvcAttrStats:     {nested, 0},
-		SvcAttrPEName:    {nulString, peNameMax},
-		SvcAttrStats64:   {anything, 0},
-	}
-	destPolicy = policy{
-		DestAttrAddr:         {atMost, 16},
-		DestAttrPort:         {fixed, 2},
-		DestAttrFwdMethod:    {fixed, 4},
-		DestAttrWeight:       {fixed, 4},
-		DestAttrUThresh:      {fixed, 4},
-		DestAttrLThresh:      {fixed, 4},
-		DestAttrActiveConns:  {fixed, 4},
-		DestAttrInactConns:   {fixed, 4},
-		DestAttrPersistConns: {fixed, 4},
-		DestAttrStats:        {nested, 0},
-		DestAttrAddrFamily:   {fixed, 2},
-		DestAttrStats64:      {anything, 0},
-		DestAttrTunType:      {fixed, 1},
-		DestAttrTunPort:      {fixed, 2},
-		DestAttrTunFlags:     {fixed, 2},
-	}
-	daemonPolicy = policy{
-		DaemonAttrState:       {fixed, 4},
-		DaemonAttrMcastIfn:    {nulString, ifNameMax},
-		DaemonAttrSyncID:      {fixed, 4},
-		DaemonAttrSyncMaxlen:  {fixed, 2},
-		DaemonAttrMcastGroup:  {fixed, 4},
-		DaemonAttrMcastGroup6: {fixed, 16},
-		DaemonAttrMcastPort:   {fixed, 2},
-		DaemonAttrMcastTTL:    {fixed, 1},
-	}
-	infoPolicy = policy{
-		InfoAttrVersion:     {fixed, 4},
-		InfoAttrConnTabSize: {fixed, 4},
-	}
-	statsPolicy = policy{
-		StatsAttrConns:    {fixed, 4},
-		StatsAttrInPkts:   {fixed, 4},
-		StatsAttrOutPkts:  {fixed, 4},
-		StatsAttrInBytes:  {fixed, 8},
-		StatsAttrOutBytes: {fixed, 8},
-		StatsAttrCPS:      {fixed, 4},
-		StatsAttrInPPS:    {fixed, 4},
-		StatsAttrOutPPS:   {fixed, 4},
-		StatsAttrInBPS:    {fixed, 4},
-		StatsAttrOutBPS:   {fixed, 4},
-	}
-	extPolicy = policy{
-		ExtName: {atMost, 256},
-		ExtText: {anything, 0},
-	}
-)

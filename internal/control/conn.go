@@ -60,6 +60,9 @@ func ends(datagram []byte) bool {
 	return false
 }
 
+// peer is who speaks through a Conn: acknowledgements tell all they can.
+var peer = Caller{ExtAck: true}
+
 // Conn returns a connection to the engine within the process.
 func (e *Engine) Conn() Conn { return inProcess{e} }
 
@@ -69,7 +72,7 @@ func (c inProcess) Request(msg []byte, answer func([]byte) error) error {
 	if err := checkRequest(msg); err != nil {
 		return err
 	}
-	return c.e.Handle(msg, Caller{}, answer)
+	return c.e.Handle(msg, peer, answer)
 }
 
 func (c inProcess) Close() error { return nil }

@@ -30,15 +30,40 @@ type Caller struct {
 	PortID       uint32 // what answers are addressed to (nlmsg_pid); 0: what the request has there
 	Unprivileged bool   // without CAP_NET_ADMIN: only the family's id may be asked for
 	CapAck       bool   // NETLINK_CAP_ACK: errors don't quote the whole request
+	ExtAck       bool   // NETLINK_EXT_ACK: acknowledgements may tell more
+
+	// DumpSize is how long the datagrams of a dump may be: to the kernel, the
+	// most that the socket was ever read with, up to MaxDumpSize. What is less
+	// than MinDumpSize, such as 0, is MinDumpSize.
+	DumpSize int
 }
+
+// MinDumpSize and MaxDumpSize bound how long the kernel's datagrams of a dump
+// may be. As long as no longer read is known, it is the former.
+//
+// Kernel: af_netlink.c, netlink_dump, netlink_recvmsg (6.1).
+const (
+	MinDumpSize = 3776         // NLMSG_GOODSIZE
+	MaxDumpSize = 32<<10 - 320 // 32 KiB with the kernel's head
+)
 
 // request is a message on its way through the engine.
 type request struct {
 	header
 	msg  []byte // all of it
 	cmd  uint8
+	from Caller
 	send func([]byte) error
-	err  error // the first of send
+	err  error      // the first of send
+	say  *complaint // what there is to tell beside an error's number, in terms of msg
+}
+
+func newRequest(h header, msg []byte, from Caller, send func([]byte) error) *request {
+	r := &request{header: h, msg: msg, from: from, send: send}
+	if from.PortID != 0 {
+		r.portID = from.PortID
+	}
+	return r
 }
 
 // wanted reports whether r is a request at all, which isn't just acknowledged.
@@ -46,6 +71,24 @@ func (r *request) wanted() bool { return r.flags&flagRequest != 0 && r.typ >= nl
 
 // body returns the attributes' octets.
 func (r *request) body() []byte { return r.msg[nlHeader+genlHeader:] }
+
+// attrs reads the attributes and notes what is to be said of them.
+func (r *request) attrs(p policy, strict bool) (attrs, error) {
+	a, say, err := p.validate(r.body(), strict)
+	r.complain(say, nlHeader+genlHeader)
+	return a, err
+}
+
+// complain notes what is to be said of attributes that begin at an offset of the
+// message.
+func (r *request) complain(say *complaint, from int) {
+	if say == nil {
+		return
+	}
+	if r.say = say; say.at >= 0 {
+		say.at += from
+	}
+}
 
 // put sends a datagram, unless one before failed.
 func (r *request) put(b []byte) {
@@ -69,17 +112,14 @@ func (r *request) reply(flags uint16, cmd uint8) *writer {
 // Kernel: af_netlink.c, netlink_rcv_skb (6.1).
 func (e *Engine) Handle(req []byte, from Caller, send func(datagram []byte) error) error {
 	for h, msg := range messages(req) {
-		r := &request{header: h, msg: msg, send: send}
-		if from.PortID != 0 {
-			r.portID = from.PortID
-		}
+		r := newRequest(h, msg, from, send)
 		var err error
 		dumped := false
 		if r.wanted() {
-			dumped, err = e.message(r, from)
+			dumped, err = e.message(r)
 		}
 		if err != nil || h.flags&flagAck != 0 && !dumped {
-			r.put(acknowledge(r, errnoOf(err), from.CapAck))
+			r.put(r.acknowledge(errnoOf(err), r.tell(err != nil)))
 		}
 		if r.err != nil {
 			return r.err
@@ -88,27 +128,10 @@ func (e *Engine) Handle(req []byte, from Caller, send func(datagram []byte) erro
 	return nil
 }
 
-// acknowledge makes the message that says how a request ended.
-//
-// Kernel: af_netlink.c, netlink_ack (6.1).
-func acknowledge(r *request, errno syscall.Errno, capAck bool) []byte {
-	quote, flags := r.msg, uint16(0)
-	if errno == 0 || capAck {
-		quote, flags = r.msg[:nlHeader], flagCapped
-	}
-	w := &writer{}
-	at := w.start(header{typ: nlmsgError, flags: flags, seq: r.seq, portID: r.portID})
-	w.b = ne.AppendUint32(w.b, uint32(-int32(errno)))
-	w.b = append(w.b, quote...)
-	w.pad()
-	w.end(at)
-	return w.b
-}
-
 // message handles one request. It reports whether it was answered by a dump,
 // which needs no acknowledgement.
-func (e *Engine) message(r *request, from Caller) (dumped bool, err error) {
-	if err := r.admit(from); err != nil {
+func (e *Engine) message(r *request) (dumped bool, err error) {
+	if err := r.admit(); err != nil {
 		return false, err
 	}
 	if r.typ == ctrlID {
@@ -119,7 +142,7 @@ func (e *Engine) message(r *request, from Caller) (dumped bool, err error) {
 		err := op.dump(e, r)
 		return err == nil, err
 	}
-	a, err := op.policy.parse(r.body())
+	a, err := r.attrs(op.policy, false)
 	if err != nil {
 		return false, err
 	}
@@ -133,7 +156,7 @@ func (r *request) dump() bool { return r.flags&flagDump == flagDump }
 // finds its command.
 //
 // Kernel: genetlink.c, genl_rcv_msg, genl_family_rcv_msg (6.1).
-func (r *request) admit(from Caller) error {
+func (r *request) admit() error {
 	if r.typ != FamilyID && r.typ != ctrlID {
 		return syscall.ENOENT
 	}
@@ -151,16 +174,16 @@ func (r *request) admit(from Caller) error {
 		}
 	}
 	if r.typ == ctrlID {
-		if r.cmd != ctrlGetFamily {
-			return syscall.EOPNOTSUPP
+		if r.cmd == ctrlGetFamily || r.cmd == ctrlGetPolicy && r.dump() {
+			return nil
 		}
-		return nil
+		return syscall.EOPNOTSUPP
 	}
 	op, ok := ops[r.cmd]
 	switch {
 	case !ok:
 		return syscall.EOPNOTSUPP
-	case from.Unprivileged:
+	case r.from.Unprivileged:
 		return syscall.EPERM
 	case r.dump() && op.dump == nil, !r.dump() && op.do == nil:
 		return syscall.EOPNOTSUPP
@@ -176,10 +199,15 @@ func (r *request) strict() error {
 	if flags&flagDump == flagDump {
 		flags &^= flagDump
 	}
-	if ne.Uint16(r.msg[nlHeader+2:]) != 0 || flags&^(flagRequest|flagAck|flagEcho) != 0 {
-		return syscall.EINVAL
+	switch {
+	case ne.Uint16(r.msg[nlHeader+2:]) != 0:
+		r.say = &complaint{textReserved, -1, nil}
+	case flags&^(flagRequest|flagAck|flagEcho) != 0:
+		r.say = &complaint{textFlags, -1, nil}
+	default:
+		return nil
 	}
-	return nil
+	return syscall.EINVAL
 }
 
 // op is what is done for a command.

@@ -16,7 +16,7 @@ const (
 
 // dumpProc sends the text of a file of /proc/net.
 func (e *Engine) dumpProc(r *request) error {
-	a, err := extPolicy.parse(r.body())
+	a, err := r.attrs(extPolicy, false)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (e *Engine) dumpProc(r *request) error {
 	if err != nil {
 		return err
 	}
-	d := &dump{r: r, cmd: CmdGetProc}
+	d := newDump(r, CmdGetProc)
 	d.text(text)
 	d.finish()
 	return nil
@@ -45,7 +45,7 @@ func (e *Engine) dumpProc(r *request) error {
 func (e *Engine) dumpConns(r *request, head string, row func([]byte, *hooks.ConnInfo) []byte) {
 	e.listings <- struct{}{}
 	defer func() { <-e.listings }()
-	d := &dump{r: r, cmd: CmdGetProc}
+	d := newDump(r, CmdGetProc)
 	d.text([]byte(head))
 	var chunks [][]byte
 	for from, more := 0, true; more && r.err == nil; {
@@ -103,7 +103,7 @@ func (e *Engine) getSetting(r *request, a attrs) error {
 
 // dumpSettings lists all settings by name.
 func (e *Engine) dumpSettings(r *request) error {
-	d := &dump{r: r, cmd: CmdGetSetting}
+	d := newDump(r, CmdGetSetting)
 	for _, name := range e.b.Settings() {
 		value, err := e.b.Setting(name)
 		if err != nil {

@@ -63,7 +63,7 @@ func (e *Engine) getInfo(r *request, _ attrs) error {
 //
 // Kernel: ip_vs_ctl.c, ip_vs_genl_dump_services (6.1).
 func (e *Engine) dumpServices(r *request) error {
-	d := &dump{r: r, cmd: CmdNewService}
+	d := newDump(r, CmdNewService)
 	e.b.View(func(t *sched.Table) {
 		for _, s := range t.Services() {
 			d.add(func(w *writer) { w.service(s) })
@@ -78,9 +78,9 @@ func (e *Engine) dumpServices(r *request) error {
 //
 // Kernel: ip_vs_ctl.c, ip_vs_genl_dump_dests (6.1).
 func (e *Engine) dumpDests(r *request) error {
-	d := &dump{r: r, cmd: CmdNewDest}
+	d := newDump(r, CmdNewDest)
 	defer d.finish()
-	a, err := cmdPolicy.parse(r.body())
+	a, err := r.attrs(cmdPolicy, false)
 	if err != nil {
 		return nil
 	}
@@ -102,29 +102,38 @@ func (e *Engine) dumpDests(r *request) error {
 
 // dump packs the messages of an answer into datagrams.
 type dump struct {
-	r    *request
-	cmd  uint8
-	full [][]byte
-	cur  *writer
+	r            *request
+	typ          uint16
+	cmd, version uint8
+	size         int // of a datagram
+	full         [][]byte
+	cur          *writer
+}
+
+func newDump(r *request, cmd uint8) *dump {
+	return &dump{
+		r: r, typ: FamilyID, cmd: cmd, version: familyVersion,
+		size: min(max(r.from.DumpSize, MinDumpSize), MaxDumpSize),
+	}
 }
 
 // add adds a message that f writes the attributes of.
 func (d *dump) add(f func(*writer)) {
 	if d.cur == nil {
-		d.cur = &writer{b: make([]byte, 0, dumpDatagramSize)}
+		d.cur = &writer{b: make([]byte, 0, d.size)}
 	}
 	at := d.start(f)
-	if at > 0 && len(d.cur.b) > dumpDatagramSize {
+	if at > 0 && len(d.cur.b) > d.size {
 		d.cur.b = d.cur.b[:at]
 		d.full = append(d.full, d.cur.b)
-		d.cur = &writer{b: make([]byte, 0, dumpDatagramSize)}
+		d.cur = &writer{b: make([]byte, 0, d.size)}
 		d.start(f)
 	}
 }
 
 func (d *dump) start(f func(*writer)) int {
 	w := d.cur
-	at := w.startGen(header{typ: FamilyID, flags: flagMulti, seq: d.r.seq, portID: d.r.portID}, d.cmd, familyVersion)
+	at := w.startGen(header{typ: d.typ, flags: flagMulti, seq: d.r.seq, portID: d.r.portID}, d.cmd, d.version)
 	f(w)
 	w.end(at)
 	return at
@@ -152,8 +161,15 @@ func (d *dump) finish() {
 // Kernel: af_netlink.c, netlink_dump_done (6.1).
 func (r *request) done() {
 	w := &writer{}
-	at := w.start(header{typ: nlmsgDone, flags: flagMulti, seq: r.seq, portID: r.portID})
+	flags := uint16(flagMulti)
+	if r.from.ExtAck && r.say != nil {
+		flags |= flagTells
+	}
+	at := w.start(header{typ: nlmsgDone, flags: flags, seq: r.seq, portID: r.portID})
 	w.b = ne.AppendUint32(w.b, 0)
+	if flags&flagTells != 0 {
+		w.str(ackAttrText, r.say.text)
+	}
 	w.end(at)
 	r.put(w.b)
 }

@@ -74,7 +74,7 @@ func TestKernel(t *testing.T) {
 			if d := cmp.Diff(hex.EncodeToString(kernelCases()[i].req), hex.EncodeToString(req)); d != "" {
 				t.Fatalf("recorded for another request: %s", d)
 			}
-			err := e.Handle(req, Caller{CapAck: strings.HasPrefix(name, "capped")}, func(b []byte) error {
+			err := e.Handle(req, asker(name), func(b []byte) error {
 				got = append(got, describe(b))
 				return nil
 			})
@@ -86,6 +86,15 @@ func TestKernel(t *testing.T) {
 			}
 		})
 	}
+}
+
+// asker is who put a request to the kernel, by the case's name.
+func asker(name string) Caller {
+	c := Caller{CapAck: strings.Contains(name, "capped"), ExtAck: strings.HasPrefix(name, "extended")}
+	if strings.HasPrefix(name, "wide") {
+		c.DumpSize = 5000
+	}
+	return c
 }
 
 // describe prints a datagram so that differences can be read: each message's

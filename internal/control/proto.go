@@ -170,6 +170,7 @@ const (
 	flagEcho    = 0x008
 	flagDump    = 0x300
 	flagCapped  = 0x100 // of an acknowledgement: the request isn't quoted whole
+	flagTells   = 0x200 // of an acknowledgement: attributes follow that tell more
 
 	nlHeader   = 16
 	genlHeader = 4
@@ -186,6 +187,10 @@ const (
 	ctrlAttrHdrSize  = 4
 	ctrlAttrMaxAttr  = 5
 	ctrlAttrOps      = 6
+	ctrlAttrPolicy   = 8
+	ctrlAttrOpPolicy = 9
+	ctrlAttrOp       = 10
+	ctrlAttrPolicyDo = 1
 	ctrlAttrOpID     = 1
 	ctrlAttrOpFlags  = 2
 	opAdmin          = 0x01
@@ -197,5 +202,24 @@ const (
 	schedNameMax     = 15
 	peNameMax        = 16
 	ifNameMax        = 15
-	dumpDatagramSize = 3776 // what the kernel's first datagrams of a dump hold (NLMSG_GOODSIZE)
+)
+
+// Of acknowledgements that tell more, and of policies that are told.
+//
+// Kernel: include/uapi/linux/netlink.h, NLMSGERR_ATTR_*, NL_POLICY_TYPE_ATTR_*,
+// enum netlink_attribute_type (6.1).
+const (
+	ackAttrText   = 1
+	ackAttrAt     = 2
+	ackAttrPolicy = 4
+
+	policyAttrType   = 1
+	policyAttrMin    = 4
+	policyAttrMax    = 5
+	policyAttrMaxLen = 7
+
+	policyU8        = 2 // and on to that of 64 bits
+	policyBinary    = 10
+	policyNulString = 12
+	policyNested    = 13
 )

@@ -11,21 +11,18 @@ import (
 // connection's errors.
 func Relay(c Conn, req []byte, from Caller, send func(datagram []byte) error) error {
 	for h, msg := range messages(req) {
-		r := &request{header: h, msg: msg, send: send}
-		if from.PortID != 0 {
-			r.portID = from.PortID
-		}
+		r := newRequest(h, msg, from, send)
 		err := error(nil)
 		if r.wanted() {
-			err = r.admit(from)
+			err = r.admit()
 		}
 		switch {
 		case err != nil || !r.wanted():
 			if err != nil || h.flags&flagAck != 0 {
-				r.put(acknowledge(r, errnoOf(err), from.CapAck))
+				r.put(r.acknowledge(errnoOf(err), r.tell(err != nil)))
 			}
 		default:
-			if err := relay(c, r, from); err != nil {
+			if err := relay(c, r); err != nil {
 				return err
 			}
 		}
@@ -39,7 +36,7 @@ func Relay(c Conn, req []byte, from Caller, send func(datagram []byte) error) er
 // relay has one request answered. It is sent so that the answers are addressed
 // rightly and have an end; the acknowledgement is then given as it was asked
 // for.
-func relay(c Conn, r *request, from Caller) error {
+func relay(c Conn, r *request) error {
 	msg := bytes.Clone(r.msg)
 	if !r.dump() {
 		ne.PutUint16(msg[6:], r.flags|flagAck)
@@ -49,16 +46,26 @@ func relay(c Conn, r *request, from Caller) error {
 		if len(b) < nlHeader {
 			return fmt.Errorf("%w: %d octets", ErrAnswer, len(b))
 		}
-		if h := parseHeader(b); h.typ != nlmsgError {
+		switch h := parseHeader(b); h.typ {
+		case nlmsgError:
+			errno, err := result(b)
+			if err != nil {
+				return err
+			}
+			if errno != 0 || r.flags&flagAck != 0 {
+				var tell []byte
+				if r.from.ExtAck {
+					tell = told(b)
+				}
+				r.put(r.acknowledge(errno, tell))
+			}
+		case nlmsgDone:
+			if h.flags&flagTells != 0 && !r.from.ExtAck {
+				b = untold(b)
+			}
 			r.put(b)
-			return r.err
-		}
-		errno, err := result(b)
-		if err != nil {
-			return err
-		}
-		if errno != 0 || r.flags&flagAck != 0 {
-			r.put(acknowledge(r, errno, from.CapAck))
+		default:
+			r.put(b)
 		}
 		return r.err
 	})

@@ -9,7 +9,7 @@ import (
 
 // TestRelay: it makes no difference whether a request is handled or relayed.
 func TestRelay(t *testing.T) {
-	for _, from := range []Caller{{}, {PortID: 4711}, {CapAck: true}, {Unprivileged: true}} {
+	for _, from := range []Caller{{}, {PortID: 4711}, {CapAck: true}, {ExtAck: true}, {CapAck: true, ExtAck: true}, {Unprivileged: true}} {
 		direct, far := newEngine(), newEngine().Conn()
 		for _, c := range kernelCases() {
 			var want, got []string

@@ -117,7 +117,7 @@ func how(fwd, weight, upper, lower uint32) []field {
 // made.
 func kernelCases() []kernelCase {
 	var all []kernelCase
-	for _, part := range [][]kernelCase{headCases(), serviceCases(), destCases(), configCases(), endCases()} {
+	for _, part := range [][]kernelCase{headCases(), serviceCases(), destCases(), configCases(), tellingCases(), policyCases(), endCases()} {
 		all = append(all, part...)
 	}
 	return all
@@ -355,7 +355,9 @@ func destCases() []kernelCase {
 		cases = append(cases, kernelCase{fmt.Sprintf("add server %d", i), add(server(100+i), how(0, uint32(i), 0, 0))})
 	}
 	return append(cases, kernelCase{"servers, in several datagrams", list},
-		kernelCase{"servers with acknowledgement", msg(FamilyID, flagRequest|flagAck|flagDump, CmdGetDest, of)})
+		kernelCase{"servers with acknowledgement", msg(FamilyID, flagRequest|flagAck|flagDump, CmdGetDest, of)},
+		kernelCase{"wide, info", do(CmdGetInfo)},
+		kernelCase{"wide, servers in fewer datagrams", list})
 }
 
 func configCases() []kernelCase {
@@ -388,10 +390,79 @@ func configCases() []kernelCase {
 	}
 }
 
+// tellingCases are of sockets with NETLINK_EXT_ACK.
+func tellingCases() []kernelCase {
+	rubbish := field(func(w *writer) { w.b = append(w.b, 3, 0, 1, 0) })
+	odd := field(func(w *writer) { w.b = append(w.b, 1) })
+	start := func(fs ...field) []byte { return do(CmdNewDaemon, nest(CmdAttrDaemon, fs...)) }
+	tcp := uint16(CmdAttrTimeoutTCP)
+	return []kernelCase{
+		{"extended, info", do(CmdGetInfo)},
+		{"extended, number short", do(CmdSetConfig, u32(tcp, 100), raw(tcp, 1, 2))},
+		{"extended, capped, number short", do(CmdSetConfig, u32(tcp, 100), raw(tcp, 1, 2))},
+		{"extended, nested short", do(CmdDelService, raw(CmdAttrService, 1))},
+		{"extended, within service", do(CmdDelService, svc(raw(SvcAttrAF, 1)))},
+		{"extended, left over", do(CmdGetInfo, rubbish)},
+		{"extended, capped, left over", do(CmdGetInfo, rubbish)},
+		{"extended, one octet left over", do(CmdGetInfo, odd)},
+		{"extended, left over and refused", do(CmdSetConfig, u32(tcp, 1<<31), rubbish)},
+		{"extended, left over and unacknowledged", msg(FamilyID, flagRequest, CmdGetInfo, rubbish)},
+		{"extended, no such service", do(CmdDelService, svc(key4(99)...))},
+		{"extended, left over, no such service", do(CmdDelService, svc(key4(99)...), rubbish)},
+		{"extended, state short", do(CmdDelDaemon, nest(CmdAttrDaemon, u8(DaemonAttrState, 1)))},
+		{"extended, behind another, state short", do(CmdDelDaemon, u32(tcp, 1), nest(CmdAttrDaemon, u8(DaemonAttrState, 1)), nest(CmdAttrDaemon, u8(DaemonAttrState, 1)))},
+		{"extended, interface too long", start(u32(DaemonAttrState, 1), str(DaemonAttrMcastIfn, "abcdefghijklmnop"))},
+		{"extended, group of IPv6 short", start(raw(DaemonAttrMcastGroup6, 1, 2, 3))},
+		{"extended, hops short", start(raw(DaemonAttrMcastTTL))},
+		{"extended, daemon left over", start(u32(DaemonAttrState, 1), rubbish)},
+		{"extended, family name unterminated", ctrl(ctrlGetFamily, raw(ctrlAttrName, []byte("IPVS")...))},
+		{"extended, family id short", ctrl(ctrlGetFamily, u8(ctrlAttrID, 1))},
+		{"extended, command beyond", do(CmdFlush + 1)},
+		{"extended, command beyond, reserved bits", with(do(CmdFlush+1), 18, 1)},
+		{"extended, command beyond, odd flags", msg(FamilyID, flagRequest|flagAck|0x100, CmdFlush+1)},
+		{"extended, servers, left over", dumpOf(CmdGetDest, svc(key4(1)...), rubbish)},
+		{"extended, servers of no service, left over", dumpOf(CmdGetDest, svc(key4(99)...), rubbish)},
+		{"extended, servers, attribute too short", dumpOf(CmdGetDest, raw(CmdAttrService, 1))},
+		{"extended, daemons, left over", dumpOf(CmdGetDaemon, rubbish)},
+	}
+}
+
+// policyCases ask what the family's commands take.
+func policyCases() []kernelCase {
+	ask := func(fs ...field) []byte { return msg(ctrlID, flagRequest|flagDump, ctrlGetPolicy, fs...) }
+	name, id := str(ctrlAttrName, "IPVS"), u16(ctrlAttrID, FamilyID)
+	return []kernelCase{
+		{"policy", ask(name)},
+		{"policy with acknowledgement", msg(ctrlID, flagRequest|flagDump|flagAck, ctrlGetPolicy, name)},
+		{"policy by id", ask(id)},
+		{"policy of a command", ask(id, u32(ctrlAttrOp, CmdSetConfig))},
+		{"policy of a command that dumps", ask(id, u32(ctrlAttrOp, CmdGetDest))},
+		{"extended, policy of no command", ask(id, u32(ctrlAttrOp, CmdSetInfo))},
+		{"policy of no command", ask(id, u32(ctrlAttrOp, 1<<16+1))},
+		{"policy not dumped", ctrl(ctrlGetPolicy, name)},
+		{"policy of nothing", ask()},
+		{"policy of another name", ask(str(ctrlAttrName, "IPVX"))},
+		{"policy of another id", ask(u16(ctrlAttrID, 1001))},
+		{"policy of another id, but the name", ask(u16(ctrlAttrID, 1001), name)},
+		{"extended, policy, id short", ask(u8(ctrlAttrID, 1))},
+		{"extended, policy, id long", ask(u32(ctrlAttrID, 1))},
+		{"extended, policy, id nested", ask(u16(ctrlAttrID|attrNested, FamilyID))},
+		{"extended, policy, name unterminated", ask(raw(ctrlAttrName, []byte("IPVS")...))},
+		{"extended, policy, name nested", ask(str(ctrlAttrName|attrNested, "IPVS"))},
+		{"extended, policy, attribute without a rule", ask(name, u32(ctrlAttrVersion, 1))},
+		{"extended, policy, attribute beyond", ask(name, u32(11, 1))},
+		{"extended, policy, attribute 0", ask(name, u32(0, 1))},
+		{"extended, policy, left over", ask(name, field(func(w *writer) { w.b = append(w.b, 3, 0, 1, 0) }))},
+		{"extended, policy, odd flags", with(ask(name), 7, 7)},
+		{"extended, policy, reserved bits", with(ask(name), 18, 1)},
+	}
+}
+
 func endCases() []kernelCase {
 	return []kernelCase{
 		{"flush", do(CmdFlush)},
 		{"services, none again", dumpOf(CmdGetService)},
 		{"flush nothing", do(CmdFlush)},
+		{"extended, no services, left over", dumpOf(CmdGetService, field(func(w *writer) { w.b = append(w.b, 3, 0, 1, 0) }))},
 	}
 }

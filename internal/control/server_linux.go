@@ -197,7 +197,7 @@ func (s *Server) client(c *net.UnixConn) {
 		if c.SetWriteDeadline(time.Now().Add(answerTime)) != nil {
 			return
 		}
-		err = s.e.Handle(buf[:n], Caller{}, func(b []byte) error {
+		err = s.e.Handle(buf[:n], peer, func(b []byte) error {
 			_, err := c.Write(b)
 			return err
 		})

@@ -130,7 +130,7 @@ func (e *Engine) SetSockopt(opt int, value []byte, from Caller) error {
 func (e *Engine) setSockopt(opt int, v []byte) error {
 	switch opt {
 	case soSetStart:
-		return e.newDaemon(nil, nil)
+		return startDaemon()
 	case soSetStop:
 		return stopDaemon(ne.Uint32(v))
 	}

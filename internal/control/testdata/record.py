@@ -5,7 +5,9 @@ own, with lo up, where the IPVS family can be found (modprobe ip_vs), from this
 directory: record.py kernel.txt.
 
 A case is "# NAME", a request "> HEX", the answers "< HEX", a datagram a line.
-Cases whose names begin with "capped" go through a socket with NETLINK_CAP_ACK.
+Cases with "capped" in their names go through a socket with NETLINK_CAP_ACK,
+those whose names begin with "extended" through one with NETLINK_EXT_ACK, and
+those with "wide" through one that is read with a larger buffer.
 The family's number is 1023 in the file, the asker's port id 0.
 
 In sockopt.txt a call is "> set OPTION HEX", "> get OPTION LENGTH HEX" or, to set
@@ -19,7 +21,8 @@ import struct
 import sys
 
 FAMILY = 1023
-SIZE = 3776  # a larger buffer would make the kernel send larger datagrams of dumps
+SIZE = 3776  # a larger buffer makes the kernel send larger datagrams of dumps
+WIDE = 5000
 
 
 def messages(b):
@@ -58,18 +61,25 @@ def open_socket():
     return s
 
 
-def ask(s, b):
+def ask(s, b, size=SIZE):
     s.send(b)
     out = []
     while True:
         try:
-            out.append(s.recv(SIZE, socket.MSG_DONTWAIT))
+            out.append(s.recv(size, socket.MSG_DONTWAIT))
         except BlockingIOError:
             return out
 
 
-plain, capped = open_socket(), open_socket()
-capped.setsockopt(270, 10, 1)  # SOL_NETLINK, NETLINK_CAP_ACK
+def kind(l):
+    return "capped" in l, l.startswith("# extended")
+
+
+sockets = {(c, e): open_socket() for c in (False, True) for e in (False, True)}
+for (capped, extended), s in sockets.items():
+    s.setsockopt(270, 10, capped)  # SOL_NETLINK, NETLINK_CAP_ACK
+    s.setsockopt(270, 11, extended)  # NETLINK_EXT_ACK
+plain, wide = sockets[False, False], open_socket()
 body = b"\x03\x01\0\0" + struct.pack("=HH", 9, 2) + b"IPVS\0\0\0\0"
 answer = ask(plain, struct.pack("=IHHII", 16 + len(body), 16, 1, 1, 0) + body)[0]
 family, = struct.unpack_from("=H", answer, 16 + 4 + 12 + 4)
@@ -92,9 +102,9 @@ sock = plain
 def message(l):
     global sock
     if l.startswith("#"):
-        sock = capped if l.startswith("# capped") else plain
+        sock = wide if l.startswith("# wide") else sockets[kind(l)]
         return
-    for b in ask(sock, translate(bytes.fromhex(l[2:]), FAMILY, family, 0)):
+    for b in ask(sock, translate(bytes.fromhex(l[2:]), FAMILY, family, 0), WIDE if sock is wide else SIZE):
         yield translate(b, family, FAMILY, sock.getsockname()[0]).hex()
 
 
