@@ -216,6 +216,10 @@ func connInfo(s *conntrack.Shard, c *conntrack.Conn) ConnInfo {
 	return i
 }
 
+// NumConns returns the number of connections and templates. May be called at any
+// time.
+func (d *Director) NumConns() int { return d.conns.Len() }
+
 // TableSize returns the number of buckets of the connection table that listings
 // show: 4096, or with Linux 7.3 none before the first service, then as many as
 // the number of connections wants.

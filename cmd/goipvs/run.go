@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"goipvs/internal/live"
+	"goipvs/internal/live/metrics"
 	"goipvs/internal/live/queue"
 	"goipvs/internal/setup"
 )
@@ -50,6 +51,11 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 			if o.Queues < 0 || int(o.Queue)+o.Queues > 1<<16 {
 				return fmt.Errorf("--queue %d --queues %d: out of range", o.Queue, o.Queues)
 			}
+			if o.Metrics != "" {
+				if err := metrics.CheckAddr(o.Metrics); err != nil {
+					return fmt.Errorf("--metrics %w", err)
+				}
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			o.Socket, o.Stdout = *socket, cmd.OutOrStdout()
@@ -75,6 +81,7 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 	f.Var((*markBit)(&o.Bit), "mark-bit", "the `bit` of packets' marks that is goipvs's own")
 	f.StringVar(&by, "inject", "raw", "`how` requests are sent on: raw, through OUTPUT and POSTROUTING as IPVS does; packet, past them and octet for octet")
 	kernelVar(f, &o.Kernel)
+	f.StringVar(&o.Metrics, "metrics", "", "`ADDRESS:PORT` to show metrics at, for Prometheus, at that address alone")
 	f.StringVar(&o.State, "state", "", "`file` of what is to be undone after a crash (default: beside the socket)")
 	return cmd
 }

@@ -16,6 +16,7 @@ import (
 	"goipvs/internal/control"
 	"goipvs/internal/live/inject"
 	"goipvs/internal/live/machine"
+	"goipvs/internal/live/metrics"
 	"goipvs/internal/live/queue"
 	"goipvs/internal/live/route"
 	"goipvs/internal/live/rules"
@@ -24,18 +25,19 @@ import (
 
 // Options are what a daemon is told.
 type Options struct {
-	Setup  []setup.Line // run in this order before anything is balanced
-	Socket string       // of control
-	State  string       // file of what is to be undone; "": Socket with .state for .sock
-	Queue  uint16       // the first queue's number; after a crash it may be one behind those used before
-	Queues int          // 0: one for each CPU
-	IO     queue.IO     // how packets are taken from the queues
-	Bit    uint32       // the bit of the mark that says "ours"; 0: DefaultBit
-	Direct bool         // requests leave by packet socket, past OUTPUT and POSTROUTING
-	Kernel hooks.Kernel // whose rules hold where versions differ
-	Stdout io.Writer    // what listings in the setup print
-	Log    func(string) // what the user should know; safe for concurrent use
-	Ready  func()       // called once when the rules are in and the socket is served
+	Setup   []setup.Line // run in this order before anything is balanced
+	Socket  string       // of control
+	State   string       // file of what is to be undone; "": Socket with .state for .sock
+	Queue   uint16       // the first queue's number; after a crash it may be one behind those used before
+	Queues  int          // 0: one for each CPU
+	IO      queue.IO     // how packets are taken from the queues
+	Bit     uint32       // the bit of the mark that says "ours"; 0: DefaultBit
+	Direct  bool         // requests leave by packet socket, past OUTPUT and POSTROUTING
+	Kernel  hooks.Kernel // whose rules hold where versions differ
+	Metrics string       // ADDRESS:PORT where metrics are shown; "": nowhere
+	Stdout  io.Writer    // what listings in the setup print
+	Log     func(string) // what the user should know; safe for concurrent use
+	Ready   func()       // called once when the rules are in and the socket is served
 }
 
 // Defaults of Options.
@@ -61,6 +63,8 @@ type daemon struct {
 	machine  *machine.Machine
 	journal  *machine.Journal
 	workers  []*worker
+	status   *queue.Status // with metrics, and
+	metrics  *metrics.Server
 	closers  []func() error // of what was opened, in order
 	counts   Counters
 }
@@ -146,6 +150,9 @@ func (d *daemon) open() error {
 	if err := d.openQueues(); err != nil {
 		return err
 	}
+	if err := d.openMetrics(); err != nil {
+		return err
+	}
 	d.tables, err = rules.Open(rules.Config{Queue: j.Queue, Queues: uint16(d.Queues), Bit: d.Bit})
 	if err != nil {
 		return err
@@ -207,12 +214,16 @@ func (d *daemon) openQueues() error {
 		if err != nil {
 			return err
 		}
-		q, err := queue.Listen(queue.Config{IO: d.IO, Number: d.journal.Queue + uint16(i)})
+		var served *queue.Counters // nobody looks without metrics
+		if d.Metrics != "" {
+			served = &queue.Counters{}
+		}
+		q, err := queue.Listen(queue.Config{IO: d.IO, Number: d.journal.Queue + uint16(i), Counters: served})
 		if err != nil {
 			return err
 		}
 		d.opened(q.Close)
-		d.workers = append(d.workers, &worker{queue: q, sender: s, stack: d.stack, hook: d.director.Hook, now: d.clock.catchUp, bit: d.Bit})
+		d.workers = append(d.workers, &worker{queue: q, served: served, sender: s, stack: d.stack, hook: d.director.Hook, now: d.clock.catchUp, bit: d.Bit})
 	}
 	return nil
 }

@@ -27,6 +27,9 @@ func (d *daemon) run(ctx context.Context) error {
 		serve(func() error { return w.queue.Serve(w.handle) })
 	}
 	serve(func() error { return d.keepTime(ctx) })
+	if d.metrics != nil {
+		serve(d.metrics.Serve)
+	}
 	err := d.balance(ctx, serve)
 	// Addresses go first and rules last, so that the local stack answers
 	// nobody in our place; until then the workers work.
@@ -34,6 +37,9 @@ func (d *daemon) run(ctx context.Context) error {
 	err = errors.Join(err, d.machine.Close(), d.tables.Remove())
 	for _, w := range d.workers {
 		err = errors.Join(err, w.queue.Close())
+	}
+	if d.metrics != nil {
+		err = errors.Join(err, d.metrics.Close())
 	}
 	cancel(nil)
 	wg.Wait()

@@ -13,6 +13,7 @@ import (
 // worker serves one queue, from the goroutine that calls handle.
 type worker struct {
 	queue  queue.Queue
+	served *queue.Counters
 	sender *inject.Sender
 	stack  *stack
 	hook   func(hooks.Point, *packet.Packet) xmit.Verdict
