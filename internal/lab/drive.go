@@ -84,7 +84,7 @@ func (d *demo) ftp(ctx context.Context) error {
 
 func (d *demo) ftpSession(ctx context.Context, via string) error {
 	tell := func(format string, args ...any) { d.printf("  "+format+"\n", args...) }
-	f, err := openFTP(ctx, d.lab.Client().Netns, d.plan.Service(), tell)
+	f, err := openFTP(ctx, d.lab.Client().Netns, numbersOf(d.plan.Family).client.Addr(), d.plan.Service(), tell)
 	if err != nil {
 		return err
 	}

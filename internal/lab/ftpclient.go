@@ -23,9 +23,10 @@ type ftpClient struct {
 	free func()                           // what else is open
 }
 
-// openFTP connects to a server and waits until it is ready. Close ends it.
-func openFTP(ctx context.Context, ns *Netns, to netip.AddrPort, tell func(string, ...any)) (*ftpClient, error) {
-	c, err := ns.Dial(ctx, "tcp", to.String())
+// openFTP connects from an address of a host's to a server and waits until it is
+// ready. Close ends it.
+func openFTP(ctx context.Context, ns *Netns, from netip.Addr, to netip.AddrPort, tell func(string, ...any)) (*ftpClient, error) {
+	c, err := ns.DialFrom(ctx, net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), "tcp", to.String())
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +116,8 @@ func (f *ftpClient) passive(command string) (func() (net.Conn, error), error) {
 	return func() (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 		defer cancel()
-		return f.ns.Dial(ctx, "tcp", at.String())
+		local := f.c.LocalAddr().(*net.TCPAddr)
+		return f.ns.DialFrom(ctx, &net.TCPAddr{IP: local.IP}, "tcp", at.String())
 	}, nil
 }
 

@@ -41,13 +41,11 @@ func Serve(ctx context.Context, h Host, ready io.Writer) error {
 		open = append(open, s)
 	}
 	if h.Unwrap.IsValid() {
-		u, err := openTunnel(h.Unwrap)
+		tunnels, err := openTunnels(h.Unwrap)
 		if err != nil {
 			return err
 		}
-		if u != nil {
-			open = append(open, u)
-		}
+		open = append(open, tunnels...)
 	}
 	failed := make(chan error, len(open))
 	for _, s := range open {
