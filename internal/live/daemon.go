@@ -142,7 +142,7 @@ func (d *daemon) open() error {
 	if err != nil {
 		return err
 	}
-	d.stack = &stack{routes: d.routes, sender: sender, counts: &d.counts, limit: newErrorLimit()}
+	d.stack = &stack{routes: d.routes, sender: sender, counts: &d.counts, limit: newErrorLimit(), pathMTUs: newPathMTUs()}
 	d.director = hooks.New(hooks.Config{
 		Stack: d.stack, Kernel: d.Kernel, Shards: 8 * d.Queues, Seed: rand.Uint64(), Random: rand.Uint32,
 	})

@@ -27,7 +27,9 @@
 //     more out.
 //   - What came in fragments leaves as one packet if it fits, or is cut anew: how
 //     it was cut before isn't told. IPv4 datagrams without DF whose
-//     identification is 0 get one.
+//     identification is 0 get one. That it came in fragments is known by its
+//     length alone: more than its link carries, or more than its sender was
+//     told, by an ICMPv6 error of the director's, that the path does.
 //   - Packets too short to have ports go to the local stack, which drops them,
 //     instead of being dropped by IPVS.
 //   - Between the moment somebody deletes the tables (a whole ruleset loaded

@@ -15,6 +15,7 @@ type stack struct {
 	routes   *route.Table
 	sender   *inject.Sender // for what is in no worker's hands: ICMP errors
 	limit    *errorLimit
+	pathMTUs *pathMTUs
 	presents presents
 	counts   *Counters
 }
@@ -58,6 +59,8 @@ func (s *stack) LocalOut(p *packet.Packet) {
 	} else if !s.limit.allow(p) {
 		s.counts.Limited.Add(1)
 		return
+	} else {
+		s.pathMTUs.note(p)
 	}
 	s.send(sender, p)
 }

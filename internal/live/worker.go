@@ -120,7 +120,8 @@ func (w *worker) take(q *queue.Packet) bool {
 	if q.InIf != 0 {
 		mtu, loopback := w.stack.routes.Link(q.InIf)
 		p.Loopback = loopback
-		if it.length > mtu && q.Info&queue.GSO == 0 {
+		whole := q.Info&queue.GSO == 0
+		if whole && it.length > mtu {
 			// It came in fragments, then, of no more than that.
 			p.FragMax = mtu
 			if f == packet.IPv6 {
@@ -129,6 +130,8 @@ func (w *worker) take(q *queue.Packet) bool {
 				// is, would refuse them however small the sender makes them.
 				p.FragMax = minMTU6
 			}
+		} else if whole && f == packet.IPv6 && w.stack.pathMTUs.cuts(p.Data()) {
+			p.FragMax = minMTU6
 		}
 	}
 	return true
