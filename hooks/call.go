@@ -120,10 +120,7 @@ func (c *call) dest(cp *conntrack.Conn) *sched.Dest { return c.d.table.Dest(cp.D
 // Kernel: ip_vs_core.c, ip_vs_in_stats (6.1).
 func (c *call) countIn(cp *conntrack.Conn) {
 	if d := c.dest(cp); d != nil && d.Available {
-		n := c.p.Len()
-		d.Stats.CountIn(n)
-		d.Service().Stats.CountIn(n)
-		c.d.table.Total.CountIn(n)
+		c.lane.ledger.In(d, c.p.Len())
 	}
 }
 
@@ -132,10 +129,7 @@ func (c *call) countIn(cp *conntrack.Conn) {
 // Kernel: ip_vs_core.c, ip_vs_out_stats (6.1).
 func (c *call) countOut(cp *conntrack.Conn) {
 	if d := c.dest(cp); d != nil && d.Available {
-		n := c.p.Len()
-		d.Stats.CountOut(n)
-		d.Service().Stats.CountOut(n)
-		c.d.table.Total.CountOut(n)
+		c.lane.ledger.Out(d, c.p.Len())
 	}
 }
 
@@ -143,9 +137,7 @@ func (c *call) countOut(cp *conntrack.Conn) {
 //
 // Kernel: ip_vs_core.c, ip_vs_conn_stats (6.1).
 func (c *call) countConn(cp *conntrack.Conn, s *sched.Service) {
-	c.dest(cp).Stats.CountConn()
-	s.Stats.CountConn()
-	c.d.table.Total.CountConn()
+	c.lane.ledger.Conn(c.dest(cp), s)
 }
 
 // setState lets the state machine see the packet.

@@ -10,6 +10,8 @@ import (
 
 // change runs f while no packet is handled, with the tables' clocks on time.
 func (d *Director) change(f func() error) error {
+	d.config.Lock()
+	defer d.config.Unlock()
 	d.conns.LockAll()
 	defer d.conns.UnlockAll()
 	d.table.Advance(d.Now())
@@ -109,11 +111,12 @@ func (d *Director) ZeroAll() {
 // last estimate.
 func (d *Director) Totals() (total, rate sched.Counters) { return d.table.Total.Read() }
 
-// View calls f with the services while nothing changes; f must not call the
-// director, nor keep what it is given.
+// View calls f with the services while nobody changes them; counters move on, as
+// packets are handled meanwhile. f must not call the director, nor keep what it
+// is given.
 func (d *Director) View(f func(t *sched.Table)) {
-	d.conns.LockAll()
-	defer d.conns.UnlockAll()
+	d.config.Lock()
+	defer d.config.Unlock()
 	f(d.table)
 }
 

@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -46,7 +47,11 @@ type Director struct {
 	timers  timers
 	dropped atomic.Int32 // packets until drop_packet takes one
 	lanes   []lane       // by number of the shard
-	loose   [8]loose
+
+	// config is held by who changes the configuration, and then locks the whole
+	// table, too; and by who only needs it to stay as it is.
+	config sync.Mutex
+	loose  [8]loose
 }
 
 // New makes a director without services.
@@ -69,6 +74,9 @@ func New(c Config) *Director {
 	d.table.ValidAddr = d.validAddr
 	d.conns = conntrack.NewTable(conntrack.Config{Shards: c.Shards, Seed: c.Seed, Owner: d, Now: c.Now, Newer: c.Kernel == Linux7_3})
 	d.lanes = make([]lane, d.conns.NumShards())
+	for i := range d.lanes {
+		d.lanes[i].ledger = d.table.NewLedger()
+	}
 	d.now.Store(int64(c.Now))
 	d.table.Advance(c.Now)
 	d.timers.init(c.Now)

@@ -124,6 +124,7 @@ func (t *Table) update(s *Service, d *Dest, c *DestConfig) {
 	d.DestConfig = *c
 	t.hashReal(d)
 	if d.svc != s {
+		t.fold()
 		d.Stats.Zero()
 		d.svc = s
 	}
@@ -148,4 +149,7 @@ func (t *Table) number(d *Dest) {
 	}
 	d.ID = uint32(len(t.dests))
 	t.dests = append(t.dests, d)
+	for _, l := range t.ledgers {
+		l.grow(len(t.dests))
+	}
 }

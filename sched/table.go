@@ -14,8 +14,7 @@ import (
 //
 // Kernel: ip_vs_ctl.c (6.1).
 type Table struct {
-	// Total are the counters of the whole director. Whoever counts something
-	// for a service counts it here, too.
+	// Total are the counters of the whole director.
 	Total *Stats
 	// Settings are the schedulers' tunables.
 	Settings Settings
@@ -47,6 +46,7 @@ type Table struct {
 	trash    []*Dest // newest last
 	trashDue time.Duration
 	timers   []schedTimer
+	ledgers  []*Ledger
 }
 
 // NewTable returns an empty table, whose clock is at 0.
