@@ -60,6 +60,7 @@ func (s *Shard) link(c *Conn) {
 		c.hash = s.hashOf(&c.Client, c.Protocol, c.CPort)
 	}
 	c.Flags |= hashed
+	s.table.ports[c.CPort].Add(1)
 	s.insert(c, uint32(c.self&maxConns))
 	if t := s.table; t.newer && t.count.Load() > t.sizing.grow.Load() {
 		t.sizing.due.Store(true)
@@ -71,6 +72,7 @@ func (s *Shard) unlink(c *Conn) bool {
 		return false
 	}
 	s.remove(c, uint32(c.self&maxConns))
+	s.table.ports[c.CPort].Add(-1)
 	c.Flags &^= hashed
 	return true
 }

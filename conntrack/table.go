@@ -56,6 +56,10 @@ type Table struct {
 
 	newer  bool
 	sizing sizing
+
+	// ports counts the connections and templates in the index by the client's
+	// port; see HasClientPort.
+	ports [1 << 16]atomic.Int32
 }
 
 // NewTable returns an empty table.
@@ -76,6 +80,12 @@ func NewTable(c Config) *Table {
 
 // Len returns the number of connections and templates.
 func (t *Table) Len() int { return int(t.count.Load()) }
+
+// HasClientPort reports whether there may be a connection whose client has this
+// port. Where it is false Shard.Out finds nothing. It needs no lock, so that
+// requests, which at LOCAL_IN are looked up as replies first, need not take that
+// of their service's address: services' ports are seldom clients'.
+func (t *Table) HasClientPort(port uint16) bool { return t.ports[port].Load() != 0 }
 
 // Shard returns the shard of all connections of a client, unlocked.
 func (t *Table) Shard(client *packet.Addr) *Shard {

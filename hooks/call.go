@@ -15,10 +15,14 @@ type call struct {
 	d     *Director
 	p     *packet.Packet
 	pt    Point
+	mode  mode
 	h     packet.Header    // of the packet
 	shard *conntrack.Shard // of the client, locked
 	lane  *lane            // shard's; nil while it isn't locked
 	x     xmit.Context
+
+	decided   [2]uint16 // places in a tally of decisions not yet counted
+	uncounted int
 
 	ownReply bool // made on this host, and of a connection to a server here
 }
@@ -71,6 +75,10 @@ func (c *call) lock(client *packet.Addr) {
 	c.shard = c.d.conns.Shard(client)
 	c.shard.Lock()
 	c.lane = &c.d.lanes[c.shard.Number()]
+	for _, at := range c.decided[:c.uncounted] {
+		c.lane.tally[at]++
+	}
+	c.uncounted = 0
 }
 
 // unlock lets the shard go; what the transmitters gave out is sent after that.

@@ -16,9 +16,7 @@ func (d *Director) change(f func() error) error {
 	defer d.conns.UnlockAll()
 	d.table.Advance(d.Now())
 	err := f()
-	for _, fam := range []packet.Family{packet.IPv4, packet.IPv6} {
-		d.active[fam/packet.IPv6].Store(d.table.NumServices(fam) > 0)
-	}
+	d.mode.Store(uint32(d.readMode()))
 	return err
 }
 

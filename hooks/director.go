@@ -42,7 +42,7 @@ type Director struct {
 	kernel   Kernel
 	listener packet.Listener
 
-	active  [2]atomic.Bool // by family: the hooks exist
+	mode    atomic.Uint32 // a mode
 	now     atomic.Int64
 	timers  timers
 	dropped atomic.Int32 // packets until drop_packet takes one
@@ -92,20 +92,26 @@ func (d *Director) Now() time.Duration { return time.Duration(d.now.Load()) }
 //
 // Kernel: net/netfilter/core.c, nf_hook_slow (6.1).
 func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict {
-	c := call{d: d, p: p, pt: pt, x: xmit.Context{Stack: d.stack, Settings: &d.xmit, Random: d.random}}
-	if !d.Active(p.Family) {
+	c := call{d: d, p: p, pt: pt, mode: mode(d.mode.Load()), x: xmit.Context{Stack: d.stack, Settings: &d.xmit, Random: d.random}}
+	v := c.run()
+	if c.uncounted > 0 {
+		c.countLoose()
+	}
+	return v
+}
+
+// run is Hook.
+func (c *call) run() xmit.Verdict {
+	if !c.mode.active(c.p.Family) {
 		return c.decide(xmit.Accept, ReasonNoHooks, "nf_hook")
 	}
 	// What can't be parsed is of no protocol that is balanced.
-	p.ParseHeader(&c.h)
+	c.p.ParseHeader(&c.h)
 	v := xmit.Accept
-	for i := range Places {
-		pl := &Places[i]
-		if pl.Point != pt {
-			continue
-		}
-		if p.Listener != nil {
-			p.Listener.Event(p, Entered{pt, pl})
+	for i := range placesAt[c.pt] {
+		pl := &placesAt[c.pt][i]
+		if c.p.Listener != nil {
+			c.p.Listener.Event(c.p, Entered{c.pt, pl})
 		}
 		switch pl.handler {
 		case handleOut:
@@ -122,8 +128,44 @@ func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict {
 	return v
 }
 
+// mode is what of the configuration decides about packets before a lock is
+// taken, in bits.
+type mode uint32
+
+const (
+	hooks4         mode = 1 << iota // there are services of IPv4,
+	hooks6                          // of IPv6
+	asksServers                     // a reply of no connection may yet concern its server
+	ignoreTunneled                  // the setting ignore_tunneled
+)
+
+// active reports whether the hooks of a family exist.
+func (m mode) active(f packet.Family) bool {
+	if f == packet.IPv6 {
+		return m&hooks6 != 0
+	}
+	return m&hooks4 != 0
+}
+
+// readMode reads the mode off the configuration.
+func (d *Director) readMode() (m mode) {
+	if d.table.NumServices(packet.IPv4) > 0 {
+		m |= hooks4
+	}
+	if d.table.NumServices(packet.IPv6) > 0 {
+		m |= hooks6
+	}
+	if d.table.ConnOut() || d.set.NATICMPSend {
+		m |= asksServers
+	}
+	if d.set.IgnoreTunneled {
+		m |= ignoreTunneled
+	}
+	return m
+}
+
 // Active reports whether the hooks of a family exist: while it has a service.
-func (d *Director) Active(f packet.Family) bool { return d.active[f/packet.IPv6].Load() }
+func (d *Director) Active(f packet.Family) bool { return mode(d.mode.Load()).active(f) }
 
 // ends are the reasons for the end of a connection.
 var ends = [...]packet.Reason{
