@@ -53,7 +53,8 @@ func AdjustSeq(b []byte, this, other *SeqAdj) {
 	set := func(at int, new uint32) {
 		old := binary.BigEndian.Uint32(b[at:])
 		sum := binary.BigEndian.Uint16(b[16:])
-		sum = packet.UpdateAddr(packet.IPv4, sum, packet.Addr4(old), packet.Addr4(new), 0, 0)
+		was, is := packet.Addr4(old), packet.Addr4(new)
+		sum = packet.UpdateAddr(packet.IPv4, sum, &was, &is, 0, 0)
 		binary.BigEndian.PutUint16(b[16:], sum)
 		binary.BigEndian.PutUint32(b[at:], new)
 	}

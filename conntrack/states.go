@@ -71,44 +71,54 @@ type Machines struct {
 //
 // Kernel: ip_vs_core.c, ip_vs_set_state (6.1).
 func (m *Machines) Transition(s *Shard, c *Conn, proto uint8, dir Direction, l4 []byte) (ch Change, ok bool) {
-	ch = Change{From: c.State, To: c.State, Direction: dir}
+	from, to, event, counted := c.State, c.State, "", 0
 	switch proto {
 	case packet.ProtoTCP:
 		if len(l4) < packet.SizeTCP {
-			return ch, false
+			return Change{From: from, To: from, Direction: dir}, false
 		}
-		m.tcp(c, &ch, l4[13])
+		dir = c.observe(dir)
+		to, event = m.tcp(c, dir, l4[13])
 	case packet.ProtoSCTP:
-		if !m.sctp(c, &ch, l4) {
-			return ch, false
+		kind, ok := sctpEvent(l4)
+		if !ok {
+			return Change{From: from, To: from, Direction: dir}, false
 		}
+		dir = c.observe(dir)
+		to, event = m.sctp(c, dir, kind)
 	case packet.ProtoUDP:
 		c.Timeout = m.Timeouts.UDP
 		// A connection that is never "established" assures its template at once.
 		if dir == Output {
 			s.Assure(c)
 		}
-		return ch, true
+		return Change{From: from, To: from, Direction: dir}, true
 	default:
-		return ch, false
+		return Change{From: from, To: from, Direction: dir}, false
 	}
-	if ch.To != ch.From {
-		if active := isActive(proto, ch.To); active == (c.Flags&Inactive != 0) && c.DestID != 0 {
-			ch.Active = 1
-			if !active {
-				ch.Active = -1
-			}
-			c.Flags ^= Inactive
-		}
-		if ch.To == established(proto) {
-			s.Assure(c)
-		}
+	if to != from {
+		counted = s.moved(c, proto, to)
 	}
-	c.State = ch.To
-	return ch, true
+	return Change{From: from, To: to, Direction: dir, Event: event, Active: counted}, true
 }
 
-// output notes that a reply passed, or says that none ever did.
+// moved notes a new state; the result is Change.Active.
+func (s *Shard) moved(c *Conn, proto, to uint8) (counted int) {
+	if active := isActive(proto, to); active == (c.Flags&Inactive != 0) && c.DestID != 0 {
+		counted = 1
+		if !active {
+			counted = -1
+		}
+		c.Flags ^= Inactive
+	}
+	if to == established(proto) {
+		s.Assure(c)
+	}
+	c.State = to
+	return counted
+}
+
+// observe notes that a reply passed, or says that none ever did.
 func (c *Conn) observe(dir Direction) Direction {
 	if c.Flags&NoOutput == 0 {
 		return dir

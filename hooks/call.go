@@ -123,20 +123,20 @@ func (c *call) changed(why packet.Reason, cp *conntrack.Conn, in string) {
 // dest returns a connection's server, nil if it has none.
 func (c *call) dest(cp *conntrack.Conn) *sched.Dest { return c.d.table.Dest(cp.DestID) }
 
-// countIn counts a packet to the server.
+// countIn counts a packet to the server, if there is one.
 //
 // Kernel: ip_vs_core.c, ip_vs_in_stats (6.1).
-func (c *call) countIn(cp *conntrack.Conn) {
-	if d := c.dest(cp); d != nil && d.Available {
+func (c *call) countIn(d *sched.Dest) {
+	if d != nil && d.Available {
 		c.lane.ledger.In(d, c.p.Len())
 	}
 }
 
-// countOut counts a packet from the server.
+// countOut counts a packet from the server, if there is one.
 //
 // Kernel: ip_vs_core.c, ip_vs_out_stats (6.1).
-func (c *call) countOut(cp *conntrack.Conn) {
-	if d := c.dest(cp); d != nil && d.Available {
+func (c *call) countOut(d *sched.Dest) {
+	if d != nil && d.Available {
 		c.lane.ledger.Out(d, c.p.Len())
 	}
 }

@@ -92,7 +92,10 @@ func (d *Director) Now() time.Duration { return time.Duration(d.now.Load()) }
 //
 // Kernel: net/netfilter/core.c, nf_hook_slow (6.1).
 func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict {
-	c := call{d: d, p: p, pt: pt, mode: mode(d.mode.Load()), x: xmit.Context{Stack: d.stack, Settings: &d.xmit, Random: d.random}}
+	// Field by field: a literal would be made elsewhere and copied here.
+	var c call
+	c.d, c.p, c.pt, c.mode = d, p, pt, mode(d.mode.Load())
+	c.x.Stack, c.x.Settings, c.x.Random = d.stack, &d.xmit, d.random
 	v := c.run()
 	if c.uncounted > 0 {
 		c.countLoose()

@@ -135,7 +135,7 @@ func (c *call) relatedReply(q *packet.Header, in string) xmit.Verdict {
 			c.p.CompleteChecksum()
 		}
 	}
-	c.countOut(cp)
+	c.countOut(c.dest(cp))
 	c.p.Ours = true
 	return c.decide(xmit.Accept, ReasonReply, in)
 }
@@ -198,7 +198,7 @@ func (c *call) relatedRequest(q *packet.Header, t *tunnelled, in string) xmit.Ve
 		c.relayTunnelError(cp, q, t)
 		v, why = xmit.Stolen, ReasonTunnelError
 	default:
-		c.countIn(cp)
+		c.countIn(c.dest(cp))
 		v = c.x.ICMP(&xmit.Call{Packet: c.p, Header: *q, Conn: cp, Shard: c.shard, Dest: c.dest(cp)}, c.h.Len, c.pt == Forward)
 		why = ReasonRequest
 	}
@@ -326,5 +326,5 @@ func (c *call) relayTunnelError(cp *conntrack.Conn, q *packet.Header, t *tunnell
 		return
 	}
 	c.x.ICMPErrorInside(c.p, typ, code, info)
-	c.countOut(cp)
+	c.countOut(c.dest(cp))
 }

@@ -72,7 +72,7 @@ func (c *call) request() xmit.Verdict {
 			return v
 		}
 	}
-	c.countIn(cp)
+	c.countIn(c.dest(cp))
 	c.setState(cp, h.Protocol, h, conntrack.Input)
 	v := c.transmit(cp, h)
 	if cp.Flags&conntrack.OnePacket == 0 {

@@ -115,7 +115,7 @@ func (c *call) handleResponse(cp *conntrack.Conn) xmit.Verdict {
 			return c.decide(xmit.Stolen, ReasonReroute, in)
 		}
 	}
-	c.countOut(cp)
+	c.countOut(c.dest(cp))
 	c.setState(cp, c.h.Protocol, &c.h, conntrack.Output)
 	c.p.Ours = true
 	c.shard.Put(cp)

@@ -38,7 +38,7 @@ func (x *Context) asItIs(c *Call, m mode, in string) Verdict {
 	} else {
 		copy(addr[:4], p.Data()[16:20])
 	}
-	rt, at := x.outRoute(p, &c.Header, c.Dest, p.Family, addr, m)
+	rt, at := x.outRoute(p, &c.Header, c.Dest, p.Family, &addr, m)
 	if at == nowhere {
 		return Stolen
 	}

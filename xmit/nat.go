@@ -59,7 +59,7 @@ func (x *Context) NAT(c *Call) Verdict {
 		c.Shard.FillCPort(cp, sport)
 	}
 	input := p.Route.Input
-	rt, at := x.outRoute(p, h, c.Dest, cp.Family, cp.Dest, allowLocal|allowNonLocal|allowRedirect)
+	rt, at := x.outRoute(p, h, c.Dest, cp.Family, &cp.Dest, allowLocal|allowNonLocal|allowRedirect)
 	if at == nowhere {
 		return Stolen
 	}
@@ -178,7 +178,7 @@ func rewrite(p *packet.Packet, h *packet.Header, cp *conntrack.Conn, dir way) bo
 		}
 		sum := binary.BigEndian.Uint16(b[6:])
 		if sum != 0 {
-			sum = packet.UpdateAddr(p.Family, sum, *old, *new, oldPort, newPort)
+			sum = packet.UpdateAddr(p.Family, sum, old, new, oldPort, newPort)
 		} else if dir == toServer {
 			sum = packet.TransportChecksum(p.Family, cp.Client, cp.Dest, h.Protocol, b)
 		} else {
@@ -215,7 +215,7 @@ func linearize(p *packet.Packet, off int, proto uint8) {
 
 func adjust(check []byte, f packet.Family, old, new *packet.Addr, oldPort, newPort uint16) {
 	c := binary.BigEndian.Uint16(check)
-	binary.BigEndian.PutUint16(check, packet.UpdateAddr(f, c, *old, *new, oldPort, newPort))
+	binary.BigEndian.PutUint16(check, packet.UpdateAddr(f, c, old, new, oldPort, newPort))
 }
 
 // adjustPartial is adjust for the sum of the pseudo header alone, which isn't

@@ -31,7 +31,7 @@ func (x *Context) ICMP(c *Call, toff int, forwarded bool) Verdict {
 		m = allowNonLocal
 	}
 	input := p.Route.Input
-	rt, at := x.outRoute(p, &c.Header, c.Dest, cp.Family, cp.Dest, m)
+	rt, at := x.outRoute(p, &c.Header, c.Dest, cp.Family, &cp.Dest, m)
 	if at == nowhere {
 		return Stolen
 	}

@@ -49,7 +49,7 @@ func (x *Context) Tunnel(c *Call) Verdict {
 		m |= bindSource
 		in = "ip_vs_tunnel_xmit"
 	}
-	rt, at := x.outRoute(p, &c.Header, c.Dest, f, cp.Dest, m)
+	rt, at := x.outRoute(p, &c.Header, c.Dest, f, &cp.Dest, m)
 	if at == nowhere {
 		return Stolen
 	}
