@@ -26,7 +26,6 @@ type Change struct {
 	From, To  uint8
 	Direction Direction
 	Event     string // what in the packet decided: "syn", "fin", …; "" if nothing
-	Active    int    // +1: now active, -1: no longer, 0: as before
 }
 
 // Timeouts are how long a connection stays in each state without a packet, in
@@ -66,23 +65,24 @@ type Machines struct {
 }
 
 // Transition moves c, of the locked shard s, by a packet of its protocol: l4 is
-// the packet from its transport header on. Protocols without states, and
-// headers too short to tell, change nothing.
+// the packet from its transport header on. active is 1 if the connection is now
+// active, -1 if it no longer is, 0 if all is as before. Protocols without
+// states, and headers too short to tell, change nothing.
 //
 // Kernel: ip_vs_core.c, ip_vs_set_state (6.1).
-func (m *Machines) Transition(s *Shard, c *Conn, proto uint8, dir Direction, l4 []byte) (ch Change, ok bool) {
-	from, to, event, counted := c.State, c.State, "", 0
+func (m *Machines) Transition(s *Shard, c *Conn, proto uint8, dir Direction, l4 []byte) (ch Change, active int, ok bool) {
+	from, to, event := c.State, c.State, ""
 	switch proto {
 	case packet.ProtoTCP:
 		if len(l4) < packet.SizeTCP {
-			return Change{From: from, To: from, Direction: dir}, false
+			return Change{From: from, To: from, Direction: dir}, 0, false
 		}
 		dir = c.observe(dir)
 		to, event = m.tcp(c, dir, l4[13])
 	case packet.ProtoSCTP:
 		kind, ok := sctpEvent(l4)
 		if !ok {
-			return Change{From: from, To: from, Direction: dir}, false
+			return Change{From: from, To: from, Direction: dir}, 0, false
 		}
 		dir = c.observe(dir)
 		to, event = m.sctp(c, dir, kind)
@@ -92,17 +92,17 @@ func (m *Machines) Transition(s *Shard, c *Conn, proto uint8, dir Direction, l4 
 		if dir == Output {
 			s.Assure(c)
 		}
-		return Change{From: from, To: from, Direction: dir}, true
+		return Change{From: from, To: from, Direction: dir}, 0, true
 	default:
-		return Change{From: from, To: from, Direction: dir}, false
+		return Change{From: from, To: from, Direction: dir}, 0, false
 	}
 	if to != from {
-		counted = s.moved(c, proto, to)
+		active = s.moved(c, proto, to)
 	}
-	return Change{From: from, To: to, Direction: dir, Event: event, Active: counted}, true
+	return Change{From: from, To: to, Direction: dir, Event: event}, active, true
 }
 
-// moved notes a new state; the result is Change.Active.
+// moved notes a new state; the result is that of Transition.
 func (s *Shard) moved(c *Conn, proto, to uint8) (counted int) {
 	if active := isActive(proto, to); active == (c.Flags&Inactive != 0) && c.DestID != 0 {
 		counted = 1

@@ -153,16 +153,16 @@ func (c *call) countConn(cp *conntrack.Conn, s *sched.Service) {
 // Kernel: ip_vs_core.c, ip_vs_set_state (6.1).
 func (c *call) setState(cp *conntrack.Conn, proto uint8, h *packet.Header, dir conntrack.Direction) {
 	b := c.p.Data()
-	ch, ok := c.d.machines.Transition(c.shard, cp, proto, dir, b[min(h.Len, len(b)):])
+	ch, active, ok := c.d.machines.Transition(c.shard, cp, proto, dir, b[min(h.Len, len(b)):])
 	if !ok {
 		return
 	}
-	if ch.Active != 0 {
-		c.dest(cp).SetActive(ch.Active > 0)
+	if active != 0 {
+		c.dest(cp).SetActive(active > 0)
 	}
 	if c.p.Listener != nil {
 		c.p.Listener.Event(c.p, Moved{
-			Conn: cp, Change: ch, Secure: c.d.machines.SecureTCP && proto == packet.ProtoTCP,
+			Conn: cp, Change: ch, Active: active, Secure: c.d.machines.SecureTCP && proto == packet.ProtoTCP,
 			Timeout: time.Duration(cp.Timeout) * conntrack.Tick,
 		})
 	}
