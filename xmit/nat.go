@@ -224,7 +224,7 @@ func adjust(check []byte, f packet.Family, old, new *packet.Addr, oldPort, newPo
 // Kernel: ip_vs_proto_tcp.c, tcp_partial_csum_update (6.1).
 func adjustPartial(sum []byte, f packet.Family, old, new *packet.Addr) {
 	s := binary.BigEndian.Uint16(sum)
-	binary.BigEndian.PutUint16(sum, ^packet.UpdateAddr(f, ^s, *old, *new, 0, 0))
+	binary.BigEndian.PutUint16(sum, ^packet.UpdateAddr(f, ^s, old, new, 0, 0))
 }
 
 func setDst(p *packet.Packet, a *packet.Addr) {
