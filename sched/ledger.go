@@ -60,8 +60,8 @@ func (l *Ledger) Out(d *Dest, n int) {
 func (l *Ledger) Conn(d *Dest, s *Service) {
 	l.line(d).Conns++
 	if d.svc != s {
-		s.Stats.add(&Counters{Conns: 1})
-		d.svc.Stats.add(&Counters{Conns: ^uint64(0)}) // Fold will count it there
+		s.Stats.Add(&Counters{Conns: 1})
+		d.svc.Stats.Add(&Counters{Conns: ^uint64(0)}) // Fold will count it there
 	}
 }
 
@@ -70,9 +70,9 @@ func (l *Ledger) Conn(d *Dest, s *Service) {
 func (l *Ledger) Fold() {
 	for _, id := range l.open {
 		x, d := &l.lines[id], l.table.dests[id]
-		d.Stats.add(&x.Counters)
-		d.svc.Stats.add(&x.Counters)
-		l.table.Total.add(&x.Counters)
+		d.Stats.Add(&x.Counters)
+		d.svc.Stats.Add(&x.Counters)
+		l.table.Total.Add(&x.Counters)
 		*x = line{}
 	}
 	l.open = l.open[:0]

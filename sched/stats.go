@@ -29,8 +29,8 @@ type Stats struct {
 	rate  Counters // scaled: bytes by 2^5, the others by 2^10
 }
 
-// add counts what a ledger has.
-func (s *Stats) add(c *Counters) {
+// Add counts c, which Read shows after the next Estimate.
+func (s *Stats) Add(c *Counters) {
 	s.mu.Lock()
 	s.now.each(c, func(a, b *uint64) { *a += *b })
 	s.mu.Unlock()
