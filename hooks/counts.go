@@ -63,7 +63,7 @@ var reasons = [...]packet.Reason{
 	ReasonQuotedFrag, ReasonOtherTunnel, ReasonLaterFrag, ReasonNotNew, ReasonNoService, ReasonRelatedOnly,
 	ReasonFTPData, ReasonOwnReply, ReasonFTPNeighbour,
 
-	ReasonCutOff, ReasonICMPFragment, ReasonChecksum, ReasonOldTracking, ReasonNoServer, ReasonNoDest, ReasonLoad,
+	xmit.ReasonTracking, ReasonCutOff, ReasonICMPFragment, ReasonChecksum, ReasonOldTracking, ReasonNoServer, ReasonNoDest, ReasonLoad,
 	ReasonMemory, ReasonPersistence, ReasonServerAsks, ReasonTunnelError, ReasonWaiting, ReasonHelper, ReasonReroute,
 
 	xmit.ReasonNoRoute, xmit.ReasonCrossing, xmit.ReasonTTL, xmit.ReasonTooBig, xmit.ReasonTunnelMTU,

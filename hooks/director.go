@@ -33,6 +33,7 @@ type Config struct {
 // Kernel: include/net/ip_vs.h, struct netns_ipvs (6.1).
 type Director struct {
 	stack    xmit.Stack
+	tracker  xmit.Tracker // the stack, if it is one
 	table    *sched.Table
 	conns    *conntrack.Table
 	machines conntrack.Machines
@@ -66,12 +67,16 @@ func New(c Config) *Director {
 		kernel:   c.Kernel,
 		listener: c.Listener,
 	}
+	d.tracker, _ = c.Stack.(xmit.Tracker)
 	if d.random == nil {
 		var n atomic.Uint32
 		d.random = func() uint32 { return n.Add(0x9e3779b9) }
 	}
 	d.table.Twos, d.table.Random = c.Kernel == Linux7_3, d.random
 	d.table.ValidAddr = d.validAddr
+	if d.tracker != nil {
+		d.table.Track = d.tracker.Track
+	}
 	d.conns = conntrack.NewTable(conntrack.Config{Shards: c.Shards, Seed: c.Seed, Owner: d, Now: c.Now, Newer: c.Kernel == Linux7_3})
 	d.lanes = make([]lane, d.conns.NumShards())
 	for i := range d.lanes {
@@ -95,7 +100,7 @@ func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict {
 	// Field by field: a literal would be made elsewhere and copied here.
 	var c call
 	c.d, c.p, c.pt, c.mode = d, p, pt, mode(d.mode.Load())
-	c.x.Stack, c.x.Settings, c.x.Random = d.stack, &d.xmit, d.random
+	c.x.Stack, c.x.Settings, c.x.Random, c.x.Tracker = d.stack, &d.xmit, d.random, d.tracker
 	v := c.run()
 	if c.uncounted > 0 {
 		c.countLoose()
@@ -182,6 +187,9 @@ func (d *Director) Unbind(s *conntrack.Shard, c *conntrack.Conn, why conntrack.E
 	}
 	if dest := d.table.Dest(c.DestID); dest != nil {
 		dest.Unbind(c.Flags&conntrack.Template != 0, c.Flags&conntrack.Inactive != 0)
+	}
+	if d.tracker != nil && c.Flags&conntrack.NFCT != 0 && c.Flags&conntrack.OnePacket == 0 && c.CPort != 0 {
+		d.tracker.Forget(c)
 	}
 }
 

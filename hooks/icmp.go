@@ -137,6 +137,7 @@ func (c *call) relatedReply(q *packet.Header, in string) xmit.Verdict {
 	}
 	c.countOut(c.dest(cp))
 	c.p.Ours = true
+	c.x.TrackReply(c.p, cp, false)
 	return c.decide(xmit.Accept, ReasonReply, in)
 }
 

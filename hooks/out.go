@@ -118,6 +118,7 @@ func (c *call) handleResponse(cp *conntrack.Conn) xmit.Verdict {
 	c.countOut(c.dest(cp))
 	c.setState(cp, c.h.Protocol, &c.h, conntrack.Output)
 	c.p.Ours = true
+	c.x.TrackReply(c.p, cp, c.ftp(cp) != nil)
 	c.shard.Put(cp)
 	return c.decide(xmit.Accept, ReasonReply, in)
 }

@@ -129,6 +129,10 @@ func (t *Table) update(s *Service, d *Dest, c *DestConfig) {
 		d.svc = s
 	}
 	d.Available = true
+	if t.Track != nil && !s.tracked && s.Port == portFTP && c.Forward == Masq {
+		s.tracked = true
+		t.Track(s.Family, true)
+	}
 	if c.Upper != old.Upper || c.Lower != old.Lower {
 		d.lower = c.Lower
 		if d.lower == 0 {

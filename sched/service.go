@@ -18,6 +18,8 @@ type Service struct {
 	req   Request    // what is being scheduled
 	head  Dest       // list of servers, newest first; only the links are used
 	n     int
+
+	tracked bool // it asked for connection tracking
 }
 
 // First returns the newest server, nil if there is none.

@@ -29,6 +29,11 @@ type Table struct {
 	// that will not is ErrInvalid.
 	// Kernel: ip_vs_ctl.c, ip_vs_new_dest (6.1).
 	ValidAddr func(packet.Family, packet.Addr) bool
+	// Track, if not nil, is told when a service first needs connection tracking
+	// of its family's packets, and when it is deleted: one on FTP's port with a
+	// NAT server does.
+	// Kernel: include/net/ip_vs.h, ip_vs_register_conntrack (6.1).
+	Track func(f packet.Family, on bool)
 
 	now      time.Duration
 	byAddr   map[addrKey]*Service
@@ -161,6 +166,9 @@ func (t *Table) DelService(k ServiceKey) error {
 }
 
 func (t *Table) delService(s *Service) {
+	if s.tracked {
+		t.Track(s.Family, false)
+	}
 	t.unhash(s)
 	s.unbind()
 	for d := s.First(); d != nil; d = s.First() {

@@ -45,12 +45,12 @@ func (x *Context) asItIs(c *Call, m mode, in string) Verdict {
 	if at == remote && p.Family == packet.IPv4 {
 		packet.SetIPv4Checksum(p.Data(), 0)
 	}
-	return x.finish(p, rt, at, in)
+	return x.finish(c, rt, at, in)
 }
 
 // Null leaves a packet to this host.
 //
 // Kernel: ip_vs_xmit.c, ip_vs_null_xmit (6.1).
 func (x *Context) Null(c *Call) Verdict {
-	return x.finish(c.Packet, nil, local, "ip_vs_null_xmit")
+	return x.finish(c, nil, local, "ip_vs_null_xmit")
 }

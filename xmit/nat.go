@@ -79,7 +79,7 @@ func (x *Context) NAT(c *Call) Verdict {
 	if p.Listener != nil {
 		p.Listener.Event(p, Translated{ReasonDNAT, in, cp, cp.Virtual, cp.Dest, cp.VPort, cp.DPort})
 	}
-	return x.finish(p, rt, at, in)
+	return x.finish(c, rt, at, in)
 }
 
 func natFunc(f packet.Family) string {
@@ -101,8 +101,12 @@ func loopbackFromElsewhere(p *packet.Packet, cp *conntrack.Conn, input bool) boo
 // finish sends a packet that is ready out, or leaves it to this host.
 //
 // Kernel: ip_vs_xmit.c, ip_vs_send_or_cont, ip_vs_nat_send_or_cont (6.1).
-func (x *Context) finish(p *packet.Packet, rt *packet.Route, at where, in string) Verdict {
+func (x *Context) finish(c *Call, rt *packet.Route, at where, in string) Verdict {
+	p := c.Packet
 	p.Ours = true
+	if x.Tracker != nil {
+		x.track(p, c.Conn, c.Mangler != nil)
+	}
 	if at == local {
 		rt = nil
 	}

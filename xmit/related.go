@@ -46,7 +46,7 @@ func (x *Context) ICMP(c *Call, toff int, forwarded bool) Verdict {
 	if p.Listener != nil {
 		p.Listener.Event(p, Translated{ReasonDNATQuoted, in, cp, cp.Virtual, cp.Dest, cp.VPort, cp.DPort})
 	}
-	return x.finish(p, rt, at, in)
+	return x.finish(c, rt, at, in)
 }
 
 // SNATICMP rewrites an ICMP error from the server's side for the client. It
