@@ -79,6 +79,7 @@ func (x *Context) NAT(c *Call) Verdict {
 	if p.Listener != nil {
 		p.Listener.Event(p, Translated{ReasonDNAT, in, cp, cp.Virtual, cp.Dest, cp.VPort, cp.DPort})
 	}
+	p.IgnoreDF = true
 	return x.finish(c, rt, at, in)
 }
 

@@ -46,6 +46,7 @@ func (x *Context) ICMP(c *Call, toff int, forwarded bool) Verdict {
 	if p.Listener != nil {
 		p.Listener.Event(p, Translated{ReasonDNATQuoted, in, cp, cp.Virtual, cp.Dest, cp.VPort, cp.DPort})
 	}
+	p.IgnoreDF = true
 	return x.finish(c, rt, at, in)
 }
 
