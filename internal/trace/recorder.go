@@ -34,8 +34,10 @@ var _ packet.Listener = (*Recorder)(nil)
 func (r *Recorder) Event(p *packet.Packet, e packet.Event) {
 	s := Step{Func: e.Func(), Reason: e.Reason()}
 	describe(&s, p, e)
-	if now := Summary(p); p != r.packet || now != r.last {
-		r.last, s.Packet = now, now
+	if p != nil {
+		if now := Summary(p); p != r.packet || now != r.last {
+			r.last, s.Packet = now, now
+		}
 	}
 	switch en, ok := e.(hooks.Entered); {
 	case ok && (p != r.packet || en.Point.String() != r.point):
