@@ -30,8 +30,12 @@ type Recorder struct {
 
 var _ packet.Listener = (*Recorder)(nil)
 
-// Event implements packet.Listener.
+// Event implements packet.Listener. What happens without a packet, such as a
+// connection's end, is no step of one's way.
 func (r *Recorder) Event(p *packet.Packet, e packet.Event) {
+	if p == nil {
+		return
+	}
 	s := Step{Func: e.Func(), Reason: e.Reason()}
 	describe(&s, p, e)
 	if p != nil {
