@@ -20,6 +20,7 @@ func (s *Shard) New(n *New) *Conn {
 		Flags: n.Flags &^ hashed, DestID: n.DestID, FWMark: n.FWMark,
 		Timeout: 3 * HZ,
 		self:    Ref(s.no<<refBits | i),
+		born:    uint32(s.now() / uint64(HZ)),
 	}
 	if n.PEData != nil && n.Flags&Template != 0 {
 		s.setExt(c, Ext{PE: n.PE, PEData: append([]byte(nil), n.PEData...)})

@@ -160,6 +160,9 @@ func (c *call) setState(cp *conntrack.Conn, proto uint8, h *packet.Header, dir c
 	if active != 0 {
 		c.dest(cp).SetActive(active > 0)
 	}
+	if c.mode&ownTimeouts != 0 {
+		c.d.ownTimeout(cp)
+	}
 	if c.p.Listener != nil {
 		c.p.Listener.Event(c.p, Moved{
 			Conn: cp, Change: ch, Active: active, Secure: c.d.machines.SecureTCP && proto == packet.ProtoTCP,

@@ -53,6 +53,9 @@ type Director struct {
 	// table, too; and by who only needs it to stay as it is.
 	config sync.Mutex
 	loose  [8]loose
+
+	flushUDP    atomic.Bool // some service may have the option, or all have it
+	flushAllUDP atomic.Bool
 }
 
 // New makes a director without services.
@@ -145,6 +148,7 @@ const (
 	hooks6                          // of IPv6
 	asksServers                     // a reply of no connection may yet concern its server
 	ignoreTunneled                  // the setting ignore_tunneled
+	ownTimeouts                     // some service has timeouts of its own
 )
 
 // active reports whether the hooks of a family exist.
@@ -168,6 +172,9 @@ func (d *Director) readMode() (m mode) {
 	}
 	if d.set.IgnoreTunneled {
 		m |= ignoreTunneled
+	}
+	if d.table.Timed() {
+		m |= ownTimeouts
 	}
 	return m
 }

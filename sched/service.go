@@ -10,7 +10,8 @@ import (
 // Kernel: include/net/ip_vs.h, struct ip_vs_service (6.1).
 type Service struct {
 	ServiceConfig
-	Stats Stats
+	Stats   Stats
+	Options Options
 
 	table *Table
 	mu    sync.Mutex // the scheduler's state

@@ -43,7 +43,8 @@ type Table struct {
 	services map[packet.Family]int
 	ftp      int // services of port 21,
 	catchAll int // of port 0,
-	connOut  int // with a persistence engine that makes connections for servers
+	connOut  int // with a persistence engine that makes connections for servers,
+	timed    int // with timeouts of their own
 
 	dests    []*Dest  // by number
 	free     []uint32 // numbers not in use
@@ -119,6 +120,9 @@ func (t *Table) count(s *Service, by int) {
 	}
 	if s.PE != "" {
 		t.connOut += by
+	}
+	if s.Options.timed() {
+		t.timed += by
 	}
 }
 
