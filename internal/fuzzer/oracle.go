@@ -30,7 +30,7 @@ const qemu = "qemu-system-x86_64"
 
 // programs are what the oracle runs, here and, on this machine's files, in its
 // virtual one.
-var programs = []string{"python3", qemu, "ipvsadm", "ip", "nft", "iptables", "ip6tables", "modprobe", "nice"}
+var programs = []string{"python3", qemu, "ipvsadm", "ip", "nft", "iptables", "ip6tables", "modprobe"}
 
 // NewOracle copies an oracle from its folder. Close removes the copy.
 func NewOracle(from string) (*Oracle, error) {
@@ -132,8 +132,7 @@ func (o *Oracle) Record(ctx context.Context, cases []*Case) (dirs map[string]str
 		}
 	}
 	var said bytes.Buffer
-	cmd := exec.CommandContext(ctx, "nice", "-n", "10", filepath.Join(o.dir, "gen.py"),
-		"-r", "-c", "1", "-j", itoa(o.Jobs), "-b", itoa(len(cases)+o.Jobs), "-o", filepath.Base(out))
+	cmd := exec.CommandContext(ctx, filepath.Join(o.dir, "gen.py"), "-r", "-c", "1", "-j", itoa(o.Jobs), "-b", itoa(len(cases)+o.Jobs), "-o", filepath.Base(out))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = o.dir, &said, &said
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(o.dir, "bin")+":"+os.Getenv("PATH"))
 	runErr := cmd.Run()

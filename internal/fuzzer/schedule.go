@@ -9,8 +9,12 @@ import (
 // at a time and waits for what comes of it; a command starts a program.
 const (
 	frameGap   = 16 * time.Millisecond
-	commandGap = 300 * time.Millisecond
+	commandGap = 200 * time.Millisecond
 )
+
+// mostCommands is how many commands a case has at most: so that all have 300
+// frames and more.
+const mostCommands = 10
 
 // Traffic comes in bursts so that timers expire in the pauses between them: the
 // kernel's timer wheel fires late, by up to 0.26 s of up to 16 s, and the
@@ -41,9 +45,10 @@ type schedule struct {
 func newSchedule(d *director, frames int) schedule {
 	var s schedule
 	at, left := 100*time.Millisecond, frames
+	s.slots = make([]slot, 0, frames+mostCommands)
 	fill := func(until time.Duration) {
 		for left > 0 && at < until {
-			if d.in(4) && (d.feat&(Edits|Listings)) != 0 {
+			if len(s.slots)+left-frames < mostCommands && d.in(4) && (d.feat&(Edits|Listings)) != 0 {
 				if c := d.edit(); c != "" {
 					s.slots = append(s.slots, slot{at, c})
 					at += commandGap
