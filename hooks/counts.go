@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"goipvs/packet"
-	"goipvs/sched"
 	"goipvs/xmit"
 )
 
@@ -54,27 +53,27 @@ func (d *Director) Reasons() []ReasonCount {
 
 const verdicts = int(xmit.Stolen) + 1
 
-// reasons are those that a verdict can have; those that most packets have come
-// first. A test compares the list with the constants.
+// reasons are those that a verdict can have; the three that most packets have
+// come first. A test compares the list with the constants.
 var reasons = [...]packet.Reason{
-	ReasonRequest, ReasonReply, ReasonNoConn, ReasonOurs, ReasonProtocol,
+	ReasonRequest, ReasonReply, ReasonNoConn,
 
-	ReasonNoHooks, ReasonNotHost, ReasonNotRouted, ReasonNotError, ReasonBadICMP,
+	ReasonNoHooks, ReasonOurs, ReasonNotHost, ReasonNotRouted, ReasonProtocol, ReasonNotError, ReasonBadICMP,
 	ReasonQuotedFrag, ReasonOtherTunnel, ReasonLaterFrag, ReasonNotNew, ReasonNoService, ReasonRelatedOnly,
 	ReasonFTPData, ReasonOwnReply, ReasonFTPNeighbour,
 
-	xmit.ReasonTracking, ReasonCutOff, ReasonICMPFragment, ReasonChecksum, ReasonOldTracking, ReasonNoServer, ReasonNoDest, ReasonLoad,
+	ReasonCutOff, ReasonICMPFragment, ReasonChecksum, ReasonOldTracking, ReasonNoServer, ReasonNoDest, ReasonLoad,
 	ReasonMemory, ReasonPersistence, ReasonServerAsks, ReasonTunnelError, ReasonWaiting, ReasonHelper, ReasonReroute,
 
 	xmit.ReasonNoRoute, xmit.ReasonCrossing, xmit.ReasonTTL, xmit.ReasonTooBig, xmit.ReasonTunnelMTU,
 	xmit.ReasonTruncated, xmit.ReasonLoopback, xmit.ReasonBadQuote,
 }
 
-// others are the places in reasons of all but the first five.
+// others are the places in reasons of all but the first three.
 var others = func() map[packet.Reason]int {
 	m := map[packet.Reason]int{}
-	for i, r := range reasons[5:] {
-		m[r] = 5 + i
+	for i, r := range reasons[3:] {
+		m[r] = 3 + i
 	}
 	return m
 }()
@@ -91,10 +90,6 @@ func place(v xmit.Verdict, why packet.Reason) int {
 		i = 1
 	case ReasonNoConn:
 		i = 2
-	case ReasonOurs:
-		i = 3
-	case ReasonProtocol:
-		i = 4
 	default:
 		i = others[why]
 	}
@@ -104,9 +99,8 @@ func place(v xmit.Verdict, why packet.Reason) int {
 // lane is what belongs to one part of the connection table, whose lock guards
 // it: so packets that are handled at the same time count in different places.
 type lane struct {
-	ledger *sched.Ledger
-	tally  tally
-	_      [64]byte // keeps two lanes off one cache line
+	tally tally
+	_     [64]byte // keeps two lanes off one cache line
 }
 
 // loose counts the decisions that need no lock. Packets of different hosts count
@@ -118,24 +112,9 @@ func (c *call) count(v xmit.Verdict, why packet.Reason) {
 	if c.x.Dropped != "" {
 		why = c.x.Dropped
 	}
-	at := place(v, why)
-	if c.lane != nil {
+	if at := place(v, why); c.lane != nil {
 		c.lane.tally[at]++
-		return
+	} else {
+		c.d.loose[(c.h.Src.Fold()^c.h.Dst.Fold())%uint32(len(c.d.loose))][at].Add(1)
 	}
-	// The next hook function may come to a lock.
-	if c.uncounted == len(c.decided) {
-		c.countLoose()
-	}
-	c.decided[c.uncounted] = uint16(at)
-	c.uncounted++
-}
-
-// countLoose counts the decisions made without a lock.
-func (c *call) countLoose() {
-	l := &c.d.loose[(c.h.Src.Fold()^c.h.Dst.Fold())%uint32(len(c.d.loose))]
-	for _, at := range c.decided[:c.uncounted] {
-		l[at].Add(1)
-	}
-	c.uncounted = 0
 }

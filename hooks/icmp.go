@@ -135,9 +135,8 @@ func (c *call) relatedReply(q *packet.Header, in string) xmit.Verdict {
 			c.p.CompleteChecksum()
 		}
 	}
-	c.countOut(c.dest(cp))
+	c.countOut(cp)
 	c.p.Ours = true
-	c.x.TrackReply(c.p, cp, false)
 	return c.decide(xmit.Accept, ReasonReply, in)
 }
 
@@ -199,7 +198,7 @@ func (c *call) relatedRequest(q *packet.Header, t *tunnelled, in string) xmit.Ve
 		c.relayTunnelError(cp, q, t)
 		v, why = xmit.Stolen, ReasonTunnelError
 	default:
-		c.countIn(c.dest(cp))
+		c.countIn(cp)
 		v = c.x.ICMP(&xmit.Call{Packet: c.p, Header: *q, Conn: cp, Shard: c.shard, Dest: c.dest(cp)}, c.h.Len, c.pt == Forward)
 		why = ReasonRequest
 	}
@@ -327,5 +326,5 @@ func (c *call) relayTunnelError(cp *conntrack.Conn, q *packet.Header, t *tunnell
 		return
 	}
 	c.x.ICMPErrorInside(c.p, typ, code, info)
-	c.countOut(c.dest(cp))
+	c.countOut(cp)
 }

@@ -211,9 +211,11 @@ func TestValidAddr(t *testing.T) {
 		"0.0.0.0": false, "255.255.255.255": false, "224.0.0.1": false,
 		"2001:db8:1::b": true, "2001:db8:1::1": true, "::1": true, "fe80::1": true,
 		"::": false, "ff02::1": false, "fe80::2": false,
+		"2001:db8:2::1": true, "192.0.2.99": true, // without a route
 	} {
 		w := newWorld(t)
 		w.stack.Local[packettest.Addr("fe80::1")] = true
+		w.stack.Gone = map[packet.Addr]bool{packettest.Addr("2001:db8:2::1"): true, packettest.Addr("192.0.2.99"): true}
 		k := svc{}.add(w)
 		if err := w.AddDest(k, w.dest(addr+" -i")); (err == nil) != want {
 			t.Errorf("%s: %v", addr, err)

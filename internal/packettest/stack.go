@@ -93,7 +93,7 @@ func (s *Stack) AddrType(f packet.Family, a packet.Addr) xmit.AddrType {
 		return xmit.AddrMulticast
 	case f == packet.IPv4 && (a.IsZero() || a == bcast):
 		return xmit.AddrBroadcast
-	case a.IsZero():
+	case a.IsZero(), f == packet.IPv6 && s.Gone[a]:
 		return xmit.AddrInvalid
 	}
 	return xmit.AddrUnicast
