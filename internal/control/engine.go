@@ -244,5 +244,7 @@ func init() {
 		CmdGetProc:    {policy: extPolicy, dump: (*Engine).dumpProc},
 		CmdGetSetting: {policy: extPolicy, do: (*Engine).getSetting, dump: (*Engine).dumpSettings},
 		CmdSetSetting: {policy: extPolicy, do: (*Engine).setSetting},
+		CmdGetSockopt: {policy: extPolicy, dump: (*Engine).getSockoptFor},
+		CmdSetSockopt: {policy: extPolicy, do: (*Engine).setSockoptFor},
 	}
 }

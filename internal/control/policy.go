@@ -80,7 +80,9 @@ var (
 		StatsAttrOutBPS:   {fixed, 4},
 	}
 	extPolicy = policy{
-		ExtName: {atMost, 256},
-		ExtText: {atMost, 0},
+		ExtName:   {atMost, 256},
+		ExtText:   {atMost, 0},
+		ExtOption: {fixed, 4},
+		ExtLength: {fixed, 4},
 	}
 )

@@ -36,17 +36,22 @@ const (
 // ExtName, each answer has a piece of the text in ExtText. CmdGetSetting asks
 // for the setting in ExtName, or dumps all; answers have ExtName and ExtText.
 // CmdSetSetting sets ExtName to ExtText. Names and texts aren't terminated by a
-// zero octet.
+// zero octet. CmdGetSockopt and CmdSetSockopt carry the old interface; see
+// sockrelay.go.
 const (
 	CmdGetProc = 200 + iota
 	CmdGetSetting
 	CmdSetSetting
+	CmdGetSockopt
+	CmdSetSockopt
 )
 
 // The attributes of goipvs's own commands.
 const (
-	ExtName = 1
-	ExtText = 2
+	ExtName   = 1
+	ExtText   = 2
+	ExtOption = 3
+	ExtLength = 4
 )
 
 // The attributes of commands.

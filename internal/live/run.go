@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"goipvs/internal/control"
 	"goipvs/internal/live/queue"
 	"goipvs/internal/setup"
@@ -69,14 +71,27 @@ func (d *daemon) balance(ctx context.Context, serve func(func() error)) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("control socket %s: %w", d.Socket, err), unwatch())
 	}
+	withdraw, err := d.announce()
+	if err != nil {
+		return errors.Join(err, server.Close(), unwatch())
+	}
 	serve(server.Serve)
 	d.Ready()
 	<-ctx.Done()
-	err = errors.Join(server.Close(), unwatch())
+	err = errors.Join(withdraw(), server.Close(), unwatch())
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)
 	}
 	return err
+}
+
+// announce says for wrapped programs which network namespace this is.
+func (d *daemon) announce() (withdraw func() error, err error) {
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/thread-self/ns/net", &st); err != nil {
+		return nil, fmt.Errorf("network namespace: %w", err)
+	}
+	return control.Announce(d.Socket, st.Ino)
 }
 
 // keepTime moves the director's clock on, and now and then looks after what only
