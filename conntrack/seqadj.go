@@ -27,14 +27,11 @@ func (a *SeqAdj) Resize(seq uint32, by int) {
 	}
 }
 
-// Offset returns what is added to a sequence number.
-//
-// Kernel: net/netfilter/nf_conntrack_seqadj.c, nf_ct_seq_offset (6.1).
-func (a *SeqAdj) Offset(seq uint32) int32 {
+func (a *SeqAdj) forward(seq uint32) uint32 {
 	if int32(seq-a.pos) > 0 {
-		return a.after
+		return seq + uint32(a.after)
 	}
-	return a.before
+	return seq + uint32(a.before)
 }
 
 func (a *SeqAdj) back(seq uint32) uint32 {
@@ -45,30 +42,24 @@ func (a *SeqAdj) back(seq uint32) uint32 {
 }
 
 // AdjustSeq rewrites the sequence, acknowledgement and SACK numbers of the TCP
-// segment b with its checksum: this is the segment's own
-// direction, other the opposite one. It reports false where the options are
-// broken: the kernel drops the segment.
+// segment b, whose header is whole, with its checksum: this is the segment's own
+// direction, other the opposite one.
 //
 // Kernel: net/netfilter/nf_conntrack_seqadj.c, nf_ct_seq_adjust (6.1).
-func AdjustSeq(b []byte, this, other *SeqAdj) bool {
+func AdjustSeq(b []byte, this, other *SeqAdj) {
 	if !this.on && !other.on {
-		return true
-	}
-	if len(b) < packet.SizeTCP {
-		return false
+		return
 	}
 	set := func(at int, new uint32) {
 		old := binary.BigEndian.Uint32(b[at:])
 		sum := binary.BigEndian.Uint16(b[16:])
-		was, is := packet.Addr4(old), packet.Addr4(new)
-		sum = packet.UpdateAddr(packet.IPv4, sum, &was, &is, 0, 0)
+		sum = packet.UpdateAddr(packet.IPv4, sum, packet.Addr4(old), packet.Addr4(new), 0, 0)
 		binary.BigEndian.PutUint16(b[16:], sum)
 		binary.BigEndian.PutUint32(b[at:], new)
 	}
-	seq := binary.BigEndian.Uint32(b[4:])
-	set(4, seq+uint32(this.Offset(seq)))
+	set(4, this.forward(binary.BigEndian.Uint32(b[4:])))
 	if b[13]&flagACK == 0 {
-		return true
+		return
 	}
 	set(8, other.back(binary.BigEndian.Uint32(b[8:])))
 	const optEnd, optNop, optSACK = 0, 1, 5
@@ -78,7 +69,7 @@ func AdjustSeq(b []byte, this, other *SeqAdj) bool {
 			continue
 		}
 		if at+1 >= end || b[at+1] < 2 || at+int(b[at+1]) > end {
-			return false
+			return
 		}
 		n := int(b[at+1])
 		if b[at] == optSACK && n >= 10 && (n-2)%8 == 0 {
@@ -88,5 +79,4 @@ func AdjustSeq(b []byte, this, other *SeqAdj) bool {
 		}
 		at += n
 	}
-	return true
 }

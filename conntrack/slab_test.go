@@ -97,7 +97,7 @@ func TestSlabReuse(t *testing.T) {
 	blocks := len(s.slab.blocks)
 	for round := range 10 {
 		var gone []*Conn
-		table.Each(func(_ *Shard, c *Conn) bool {
+		s.each(func(_ *Shard, c *Conn) bool {
 			gone = append(gone, c)
 			return true
 		})

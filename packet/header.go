@@ -37,8 +37,7 @@ const (
 //
 // Kernel: include/net/ip_vs.h, ip_vs_fill_iph_skb_off (6.1).
 func ParseHeader(f Family, b []byte, off int, h *Header) bool {
-	*h = Header{}
-	h.Family, h.Off = f, off
+	*h = Header{Family: f, Off: off}
 	if f == IPv6 {
 		if len(b) < off+SizeIPv6 {
 			return false

@@ -10,8 +10,7 @@ import (
 // Kernel: include/net/ip_vs.h, struct ip_vs_service (6.1).
 type Service struct {
 	ServiceConfig
-	Stats   Stats
-	Options Options
+	Stats Stats
 
 	table *Table
 	mu    sync.Mutex // the scheduler's state
@@ -19,8 +18,6 @@ type Service struct {
 	req   Request    // what is being scheduled
 	head  Dest       // list of servers, newest first; only the links are used
 	n     int
-
-	tracked bool // it asked for connection tracking
 }
 
 // First returns the newest server, nil if there is none.

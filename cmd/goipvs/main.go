@@ -87,6 +87,8 @@ To see it work on this machine alone: goipvs lab`,
 		newReplayCommand(),
 		newRunCommand(&socket),
 		newIpvsadmCommand(&socket),
+		newWrapCommand(&socket),
+		newWrapSupervisorCommand(),
 	)
 	return root
 }

@@ -30,18 +30,12 @@ type Recorder struct {
 
 var _ packet.Listener = (*Recorder)(nil)
 
-// Event implements packet.Listener. What happens without a packet, such as a
-// connection's end, is no step of one's way.
+// Event implements packet.Listener.
 func (r *Recorder) Event(p *packet.Packet, e packet.Event) {
-	if p == nil {
-		return
-	}
 	s := Step{Func: e.Func(), Reason: e.Reason()}
 	describe(&s, p, e)
-	if p != nil {
-		if now := Summary(p); p != r.packet || now != r.last {
-			r.last, s.Packet = now, now
-		}
+	if now := Summary(p); p != r.packet || now != r.last {
+		r.last, s.Packet = now, now
 	}
 	switch en, ok := e.(hooks.Entered); {
 	case ok && (p != r.packet || en.Point.String() != r.point):

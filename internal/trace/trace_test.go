@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"goipvs/conntrack"
 	"goipvs/hooks"
 	"goipvs/internal/host"
 	"goipvs/internal/trace"
@@ -167,13 +166,4 @@ func FuzzSummary(f *testing.F) {
 		p.Set(fam, b, 0)
 		trace.Summary(&p)
 	})
-}
-
-// A connection's end is no step of a packet's way.
-func TestWithoutPacket(t *testing.T) {
-	var r trace.Recorder
-	r.Event(nil, hooks.Ended{Why: hooks.ReasonTimedOut, Conn: &conntrack.Conn{}})
-	if len(r.Steps) > 0 {
-		t.Errorf("steps: %+v", r.Steps)
-	}
 }
