@@ -58,6 +58,7 @@ type Conn struct {
 	next                  uint32 // in its bucket, or in the free list
 	tnext, tprev          uint32 // in its slot of the wheel
 	ext                   uint32 // Ext, in the shard's side table; 0: none
+	born                  uint32 // second of the table's clock at which it was made
 }
 
 // Assured is the state bit of a template one of whose connections was

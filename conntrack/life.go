@@ -20,6 +20,7 @@ func (s *Shard) New(n *New) *Conn {
 		Flags: n.Flags &^ hashed, DestID: n.DestID, FWMark: n.FWMark,
 		Timeout: 3 * HZ,
 		self:    Ref(s.no<<refBits | i),
+		born:    uint32(s.now() / uint64(HZ)),
 	}
 	if n.PEData != nil && n.Flags&Template != 0 {
 		s.setExt(c, Ext{PE: n.PE, PEData: append([]byte(nil), n.PEData...)})
@@ -60,6 +61,7 @@ func (s *Shard) link(c *Conn) {
 		c.hash = s.hashOf(&c.Client, c.Protocol, c.CPort)
 	}
 	c.Flags |= hashed
+	s.table.ports[c.CPort].Add(1)
 	s.insert(c, uint32(c.self&maxConns))
 	if t := s.table; t.newer && t.count.Load() > t.sizing.grow.Load() {
 		t.sizing.due.Store(true)
@@ -71,6 +73,7 @@ func (s *Shard) unlink(c *Conn) bool {
 		return false
 	}
 	s.remove(c, uint32(c.self&maxConns))
+	s.table.ports[c.CPort].Add(-1)
 	c.Flags &^= hashed
 	return true
 }

@@ -125,14 +125,13 @@ var sctpStates = [3][numSCTPEvents][numSCTPStates]uint8{
 	},
 }
 
-// sctp moves a connection by a packet's first chunk; an ABORT bundled behind a
-// COOKIE ECHO or COOKIE ACK wins. It reports false if there is no chunk.
-//
-// Kernel: ip_vs_proto_sctp.c, set_sctp_state (6.1).
-func (m *Machines) sctp(c *Conn, ch *Change, l4 []byte) bool {
+// sctpEvent returns the event that a packet's first chunk is; an ABORT bundled
+// behind a COOKIE ECHO or COOKIE ACK wins. It reports false if there is no
+// chunk.
+func sctpEvent(l4 []byte) (ev uint8, ok bool) {
 	const header, chunkHeader = 12, 4
 	if len(l4) < header+chunkHeader {
-		return false
+		return 0, false
 	}
 	chunks := l4[header:]
 	kind := chunks[0]
@@ -143,12 +142,17 @@ func (m *Machines) sctp(c *Conn, ch *Change, l4 []byte) bool {
 			}
 		}
 	}
-	ev := uint8(evData)
 	if int(kind) < len(sctpChunks) {
-		ev = sctpChunks[kind]
+		return sctpChunks[kind], true
 	}
-	ch.Direction = c.observe(ch.Direction)
-	ch.Event, ch.To = sctpEvents[ev], sctpStates[ch.Direction][ev][c.State]
-	c.Timeout = m.Timeouts.SCTP[ch.To]
-	return true
+	return evData, true
+}
+
+// sctp returns the state of a connection after an event.
+//
+// Kernel: ip_vs_proto_sctp.c, set_sctp_state (6.1).
+func (m *Machines) sctp(c *Conn, dir Direction, ev uint8) (to uint8, event string) {
+	to = sctpStates[dir][ev][c.State]
+	c.Timeout = m.Timeouts.SCTP[to]
+	return to, sctpEvents[ev]
 }

@@ -44,7 +44,7 @@ func TestSCTPChunks(t *testing.T) {
 			table, _ := newTestTable(1)
 			m := Machines{Timeouts: DefaultTimeouts()}
 			conn := table.shards[0].New(&New{Key: Key{Protocol: packet.ProtoSCTP}})
-			ch, ok := m.Transition(&table.shards[0], conn, packet.ProtoSCTP, Input, b)
+			ch, _, ok := m.Transition(&table.shards[0], conn, packet.ProtoSCTP, Input, b)
 			if !ok || ch.Event != c.want {
 				t.Errorf("event %q, %v; want %q", ch.Event, ok, c.want)
 			}

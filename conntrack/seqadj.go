@@ -27,11 +27,14 @@ func (a *SeqAdj) Resize(seq uint32, by int) {
 	}
 }
 
-func (a *SeqAdj) forward(seq uint32) uint32 {
+// Offset returns what is added to a sequence number.
+//
+// Kernel: net/netfilter/nf_conntrack_seqadj.c, nf_ct_seq_offset (6.1).
+func (a *SeqAdj) Offset(seq uint32) int32 {
 	if int32(seq-a.pos) > 0 {
-		return seq + uint32(a.after)
+		return a.after
 	}
-	return seq + uint32(a.before)
+	return a.before
 }
 
 func (a *SeqAdj) back(seq uint32) uint32 {
@@ -42,24 +45,30 @@ func (a *SeqAdj) back(seq uint32) uint32 {
 }
 
 // AdjustSeq rewrites the sequence, acknowledgement and SACK numbers of the TCP
-// segment b, whose header is whole, with its checksum: this is the segment's own
-// direction, other the opposite one.
+// segment b with its checksum: this is the segment's own
+// direction, other the opposite one. It reports false where the options are
+// broken: the kernel drops the segment.
 //
 // Kernel: net/netfilter/nf_conntrack_seqadj.c, nf_ct_seq_adjust (6.1).
-func AdjustSeq(b []byte, this, other *SeqAdj) {
+func AdjustSeq(b []byte, this, other *SeqAdj) bool {
 	if !this.on && !other.on {
-		return
+		return true
+	}
+	if len(b) < packet.SizeTCP {
+		return false
 	}
 	set := func(at int, new uint32) {
 		old := binary.BigEndian.Uint32(b[at:])
 		sum := binary.BigEndian.Uint16(b[16:])
-		sum = packet.UpdateAddr(packet.IPv4, sum, packet.Addr4(old), packet.Addr4(new), 0, 0)
+		was, is := packet.Addr4(old), packet.Addr4(new)
+		sum = packet.UpdateAddr(packet.IPv4, sum, &was, &is, 0, 0)
 		binary.BigEndian.PutUint16(b[16:], sum)
 		binary.BigEndian.PutUint32(b[at:], new)
 	}
-	set(4, this.forward(binary.BigEndian.Uint32(b[4:])))
+	seq := binary.BigEndian.Uint32(b[4:])
+	set(4, seq+uint32(this.Offset(seq)))
 	if b[13]&flagACK == 0 {
-		return
+		return true
 	}
 	set(8, other.back(binary.BigEndian.Uint32(b[8:])))
 	const optEnd, optNop, optSACK = 0, 1, 5
@@ -69,7 +78,7 @@ func AdjustSeq(b []byte, this, other *SeqAdj) {
 			continue
 		}
 		if at+1 >= end || b[at+1] < 2 || at+int(b[at+1]) > end {
-			return
+			return false
 		}
 		n := int(b[at+1])
 		if b[at] == optSACK && n >= 10 && (n-2)%8 == 0 {
@@ -79,4 +88,5 @@ func AdjustSeq(b []byte, this, other *SeqAdj) {
 		}
 		at += n
 	}
+	return true
 }

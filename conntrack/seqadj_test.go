@@ -35,7 +35,7 @@ func TestSeqAdj(t *testing.T) {
 		if s.by != 0 {
 			a.Resize(s.seq, s.by)
 		}
-		if got := a.forward(s.seq); got != s.forward {
+		if got := s.seq + uint32(a.Offset(s.seq)); got != s.forward {
 			t.Errorf("step %d: %d becomes %d, want %d", i, s.seq, got, s.forward)
 		}
 		if s.by == 0 && s.forward != ambiguous {
@@ -49,8 +49,8 @@ func TestSeqAdj(t *testing.T) {
 func TestSeqAdjGoesRound(t *testing.T) {
 	var a SeqAdj
 	a.Resize(1<<32-10, 20)
-	if got := a.forward(1<<32 - 5); got != 15 {
-		t.Errorf("forward to %d", got)
+	if got := a.Offset(1<<32 - 5); got != 20 {
+		t.Errorf("by %d", got)
 	}
 	if got := a.back(15); got != 1<<32-5 {
 		t.Errorf("back to %d", got)

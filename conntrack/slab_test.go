@@ -97,7 +97,7 @@ func TestSlabReuse(t *testing.T) {
 	blocks := len(s.slab.blocks)
 	for round := range 10 {
 		var gone []*Conn
-		s.each(func(_ *Shard, c *Conn) bool {
+		table.Each(func(_ *Shard, c *Conn) bool {
 			gone = append(gone, c)
 			return true
 		})

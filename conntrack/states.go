@@ -26,7 +26,6 @@ type Change struct {
 	From, To  uint8
 	Direction Direction
 	Event     string // what in the packet decided: "syn", "fin", …; "" if nothing
-	Active    int    // +1: now active, -1: no longer, 0: as before
 }
 
 // Timeouts are how long a connection stays in each state without a packet, in
@@ -66,49 +65,60 @@ type Machines struct {
 }
 
 // Transition moves c, of the locked shard s, by a packet of its protocol: l4 is
-// the packet from its transport header on. Protocols without states, and
-// headers too short to tell, change nothing.
+// the packet from its transport header on. active is 1 if the connection is now
+// active, -1 if it no longer is, 0 if all is as before. Protocols without
+// states, and headers too short to tell, change nothing.
 //
 // Kernel: ip_vs_core.c, ip_vs_set_state (6.1).
-func (m *Machines) Transition(s *Shard, c *Conn, proto uint8, dir Direction, l4 []byte) (ch Change, ok bool) {
-	ch = Change{From: c.State, To: c.State, Direction: dir}
+func (m *Machines) Transition(s *Shard, c *Conn, proto uint8, dir Direction, l4 []byte) (ch Change, active int, ok bool) {
+	from, to, event := c.State, c.State, ""
 	switch proto {
 	case packet.ProtoTCP:
 		if len(l4) < packet.SizeTCP {
-			return ch, false
+			return Change{From: from, To: from, Direction: dir}, 0, false
 		}
-		m.tcp(c, &ch, l4[13])
+		dir = c.observe(dir)
+		to, event = m.tcp(c, dir, l4[13])
 	case packet.ProtoSCTP:
-		if !m.sctp(c, &ch, l4) {
-			return ch, false
+		kind, ok := sctpEvent(l4)
+		if !ok {
+			return Change{From: from, To: from, Direction: dir}, 0, false
 		}
+		dir = c.observe(dir)
+		to, event = m.sctp(c, dir, kind)
 	case packet.ProtoUDP:
 		c.Timeout = m.Timeouts.UDP
 		// A connection that is never "established" assures its template at once.
 		if dir == Output {
 			s.Assure(c)
 		}
-		return ch, true
+		return Change{From: from, To: from, Direction: dir}, 0, true
 	default:
-		return ch, false
+		return Change{From: from, To: from, Direction: dir}, 0, false
 	}
-	if ch.To != ch.From {
-		if active := isActive(proto, ch.To); active == (c.Flags&Inactive != 0) && c.DestID != 0 {
-			ch.Active = 1
-			if !active {
-				ch.Active = -1
-			}
-			c.Flags ^= Inactive
-		}
-		if ch.To == established(proto) {
-			s.Assure(c)
-		}
+	if to != from {
+		active = s.moved(c, proto, to)
 	}
-	c.State = ch.To
-	return ch, true
+	return Change{From: from, To: to, Direction: dir, Event: event}, active, true
 }
 
-// output notes that a reply passed, or says that none ever did.
+// moved notes a new state; the result is that of Transition.
+func (s *Shard) moved(c *Conn, proto, to uint8) (counted int) {
+	if active := isActive(proto, to); active == (c.Flags&Inactive != 0) && c.DestID != 0 {
+		counted = 1
+		if !active {
+			counted = -1
+		}
+		c.Flags ^= Inactive
+	}
+	if to == established(proto) {
+		s.Assure(c)
+	}
+	c.State = to
+	return counted
+}
+
+// observe notes that a reply passed, or says that none ever did.
 func (c *Conn) observe(dir Direction) Direction {
 	if c.Flags&NoOutput == 0 {
 		return dir

@@ -98,7 +98,7 @@ func testState(t *testing.T, r tableRow, from int) {
 	if dir == InputOnly {
 		dir, c.Flags = Input, c.Flags|NoOutput
 	}
-	ch, ok := m.Transition(s, c, r.proto, dir, segment(r.proto, r.event))
+	ch, moved, ok := m.Transition(s, c, r.proto, dir, segment(r.proto, r.event))
 	if !ok {
 		t.Fatal("no transition")
 	}
@@ -110,8 +110,8 @@ func testState(t *testing.T, r tableRow, from int) {
 	if want != r.states[from] && willBe != isActive {
 		change = map[bool]int{true: 1, false: -1}[willBe]
 	}
-	if ch.Active != change || (c.Flags&Inactive == 0) != (isActive && change == 0 || change > 0) {
-		t.Errorf("%s → %s: active %+d, flags %#x; want %+d", r.states[from], want, ch.Active, c.Flags, change)
+	if moved != change || (c.Flags&Inactive == 0) != (isActive && change == 0 || change > 0) {
+		t.Errorf("%s → %s: active %+d, flags %#x; want %+d", r.states[from], want, moved, c.Flags, change)
 	}
 	if got := ticks(uint64(c.Timeout)); got != defaultTimeout(r.proto, want) {
 		t.Errorf("%s: timeout %v, want %v", want, got, defaultTimeout(r.proto, want))
@@ -155,7 +155,7 @@ func TestTCPFlags(t *testing.T) {
 		c.State = tcpEstablished
 		b := segment(packet.ProtoTCP, "")
 		b[13] = byte(flags)
-		ch, _ := m.Transition(&table.shards[0], c, packet.ProtoTCP, Input, b)
+		ch, _, _ := m.Transition(&table.shards[0], c, packet.ProtoTCP, Input, b)
 		if ch.Event != want {
 			t.Errorf("flags %#02x: event %q, want %q", flags, ch.Event, want)
 		}
@@ -176,7 +176,7 @@ func TestNoOutput(t *testing.T) {
 		c := s.New(&New{Key: Key{Protocol: proto}, Flags: 3 | NoOutput})
 		var dirs []Direction
 		for _, d := range []Direction{Input, Input, Output, Input} {
-			ch, _ := m.Transition(s, c, proto, d, segment(proto, "ack"))
+			ch, _, _ := m.Transition(s, c, proto, d, segment(proto, "ack"))
 			dirs = append(dirs, ch.Direction)
 		}
 		if d := cmp.Diff([]Direction{InputOnly, InputOnly, Output, Input}, dirs); d != "" || c.Flags&NoOutput != 0 {
@@ -190,9 +190,9 @@ func TestActiveWithoutDest(t *testing.T) {
 	table, _ := newTestTable(1)
 	m := Machines{Timeouts: DefaultTimeouts()}
 	c := table.shards[0].New(&New{Key: Key{Protocol: packet.ProtoTCP}, Flags: 4})
-	ch, _ := m.Transition(&table.shards[0], c, packet.ProtoTCP, Input, segment(packet.ProtoTCP, "syn"))
-	if ch.Active != 0 || c.StateName() != "SYN_RECV" {
-		t.Errorf("active %+d in %s", ch.Active, c.StateName())
+	_, active, _ := m.Transition(&table.shards[0], c, packet.ProtoTCP, Input, segment(packet.ProtoTCP, "syn"))
+	if active != 0 || c.StateName() != "SYN_RECV" {
+		t.Errorf("active %+d in %s", active, c.StateName())
 	}
 }
 
@@ -209,7 +209,7 @@ func TestUDPAssuresByReply(t *testing.T) {
 		want string
 	}{{Input, "NONE"}, {Output, "ASSURED"}, {Input, "ASSURED"}} {
 		c.Timeout = 1
-		if _, ok := m.Transition(s, c, packet.ProtoUDP, step.dir, make([]byte, packet.SizeUDP)); !ok {
+		if _, _, ok := m.Transition(s, c, packet.ProtoUDP, step.dir, make([]byte, packet.SizeUDP)); !ok {
 			t.Fatal("no transition")
 		}
 		if c.Timeout != 300*HZ || c.StateName() != "UDP" || ct.StateName() != step.want {
@@ -245,7 +245,7 @@ func TestNoTransition(t *testing.T) {
 		m := Machines{Timeouts: DefaultTimeouts()}
 		conn := table.shards[0].New(&New{Flags: NoOutput})
 		before := *conn
-		if _, ok := m.Transition(&table.shards[0], conn, c.proto, Output, make([]byte, c.n)); ok || *conn != before {
+		if _, _, ok := m.Transition(&table.shards[0], conn, c.proto, Output, make([]byte, c.n)); ok || *conn != before {
 			t.Errorf("%s of %d octets: %v, %+v", packet.ProtoName(c.proto), c.n, ok, conn)
 		}
 	}

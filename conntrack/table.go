@@ -56,6 +56,10 @@ type Table struct {
 
 	newer  bool
 	sizing sizing
+
+	// ports counts the connections and templates in the index by the client's
+	// port; see HasClientPort.
+	ports [1 << 16]atomic.Int32
 }
 
 // NewTable returns an empty table.
@@ -76,6 +80,12 @@ func NewTable(c Config) *Table {
 
 // Len returns the number of connections and templates.
 func (t *Table) Len() int { return int(t.count.Load()) }
+
+// HasClientPort reports whether there may be a connection whose client has this
+// port. Where it is false Shard.Out finds nothing. It needs no lock, so that
+// requests, which at LOCAL_IN are looked up as replies first, need not take that
+// of their service's address: services' ports are seldom clients'.
+func (t *Table) HasClientPort(port uint16) bool { return t.ports[port].Load() != 0 }
 
 // Shard returns the shard of all connections of a client, unlocked.
 func (t *Table) Shard(client *packet.Addr) *Shard {
@@ -135,14 +145,25 @@ func (t *Table) expireUntil(now time.Duration) {
 
 // Each calls f for every connection and template, shard by shard with that
 // shard locked, in order of age within the slab's reuse, until f returns false.
-func (t *Table) Each(f func(s *Shard, c *Conn) bool) {
+// The lock is let go now and then, so that packets don't wait for all of a
+// shard.
+func (t *Table) Each(f func(s *Shard, c *Conn) bool) { t.Batches(f, func() bool { return true }) }
+
+// batch is how many places of a slab are looked at under a lock: some 0.1 ms.
+const batch = 1024
+
+// Batches is Each for who has something to do that takes long: it calls between
+// after each batch, with nothing locked, and ends when that returns false, too.
+func (t *Table) Batches(f func(s *Shard, c *Conn) bool, between func() bool) {
 	for i := range t.shards {
 		s := &t.shards[i]
-		s.Lock()
-		ok := s.each(f)
-		s.Unlock()
-		if !ok {
-			return
+		for next, ok := uint32(1), true; next != 0; {
+			s.Lock()
+			next, ok = s.each(next, f)
+			s.Unlock()
+			if !between() || !ok {
+				return
+			}
 		}
 	}
 }
@@ -243,13 +264,24 @@ func (s *Shard) advance(tick uint64) {
 	}
 }
 
-func (s *Shard) each(f func(*Shard, *Conn) bool) bool {
-	for i := uint32(1); i < s.slab.used; i++ {
+// each calls f for the connections of a batch of places. It returns where the
+// next one begins, 0 at the end, and false if f did.
+func (s *Shard) each(from uint32, f func(*Shard, *Conn) bool) (next uint32, ok bool) {
+	end := min(from+batch, s.slab.used)
+	for i := from; i < end; i++ {
 		if c := s.at(i); c.self != 0 && !f(s, c) {
-			return false
+			return 0, false
 		}
 	}
-	return true
+	if end < s.slab.used {
+		return end, true
+	}
+	return 0, true
+}
+
+// Age returns how long ago a connection was made, in whole seconds.
+func (s *Shard) Age(c *Conn) time.Duration {
+	return time.Duration(uint32(s.now()/uint64(HZ))-c.born) * time.Second
 }
 
 // Expires returns how long a connection has until its timer is due, 0 if it is

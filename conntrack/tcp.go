@@ -109,20 +109,20 @@ var tcpStatesDoS = tcpTable{
 	},
 }
 
-// tcp moves a connection by a segment's flags.
+// tcp returns the state of a connection after a segment's flags.
 //
 // Kernel: ip_vs_proto_tcp.c, set_tcp_state (6.1).
-func (m *Machines) tcp(c *Conn, ch *Change, flags byte) {
-	ch.Direction = c.observe(ch.Direction)
-	ch.To = tcpClose
+func (m *Machines) tcp(c *Conn, dir Direction, flags byte) (to uint8, event string) {
+	to = tcpClose
 	if ev, ok := tcpEvent(flags); ok {
 		table := &tcpStates
 		if m.SecureTCP {
 			table = &tcpStatesDoS
 		}
-		ch.Event, ch.To = tcpEvents[ev], table[ch.Direction][ev][c.State]
+		to, event = table[dir][ev][c.State], tcpEvents[ev]
 	}
-	c.Timeout = m.Timeouts.TCP[ch.To]
+	c.Timeout = m.Timeouts.TCP[to]
+	return to, event
 }
 
 func tcpEvent(flags byte) (int, bool) {

@@ -15,10 +15,14 @@ type call struct {
 	d     *Director
 	p     *packet.Packet
 	pt    Point
+	mode  mode
 	h     packet.Header    // of the packet
 	shard *conntrack.Shard // of the client, locked
 	lane  *lane            // shard's; nil while it isn't locked
 	x     xmit.Context
+
+	decided   [2]uint16 // places in a tally of decisions not yet counted
+	uncounted int
 
 	ownReply bool // made on this host, and of a connection to a server here
 }
@@ -71,6 +75,10 @@ func (c *call) lock(client *packet.Addr) {
 	c.shard = c.d.conns.Shard(client)
 	c.shard.Lock()
 	c.lane = &c.d.lanes[c.shard.Number()]
+	for _, at := range c.decided[:c.uncounted] {
+		c.lane.tally[at]++
+	}
+	c.uncounted = 0
 }
 
 // unlock lets the shard go; what the transmitters gave out is sent after that.
@@ -115,27 +123,21 @@ func (c *call) changed(why packet.Reason, cp *conntrack.Conn, in string) {
 // dest returns a connection's server, nil if it has none.
 func (c *call) dest(cp *conntrack.Conn) *sched.Dest { return c.d.table.Dest(cp.DestID) }
 
-// countIn counts a packet to the server.
+// countIn counts a packet to the server, if there is one.
 //
 // Kernel: ip_vs_core.c, ip_vs_in_stats (6.1).
-func (c *call) countIn(cp *conntrack.Conn) {
-	if d := c.dest(cp); d != nil && d.Available {
-		n := c.p.Len()
-		d.Stats.CountIn(n)
-		d.Service().Stats.CountIn(n)
-		c.d.table.Total.CountIn(n)
+func (c *call) countIn(d *sched.Dest) {
+	if d != nil && d.Available {
+		c.lane.ledger.In(d, c.p.Len())
 	}
 }
 
-// countOut counts a packet from the server.
+// countOut counts a packet from the server, if there is one.
 //
 // Kernel: ip_vs_core.c, ip_vs_out_stats (6.1).
-func (c *call) countOut(cp *conntrack.Conn) {
-	if d := c.dest(cp); d != nil && d.Available {
-		n := c.p.Len()
-		d.Stats.CountOut(n)
-		d.Service().Stats.CountOut(n)
-		c.d.table.Total.CountOut(n)
+func (c *call) countOut(d *sched.Dest) {
+	if d != nil && d.Available {
+		c.lane.ledger.Out(d, c.p.Len())
 	}
 }
 
@@ -143,9 +145,7 @@ func (c *call) countOut(cp *conntrack.Conn) {
 //
 // Kernel: ip_vs_core.c, ip_vs_conn_stats (6.1).
 func (c *call) countConn(cp *conntrack.Conn, s *sched.Service) {
-	c.dest(cp).Stats.CountConn()
-	s.Stats.CountConn()
-	c.d.table.Total.CountConn()
+	c.lane.ledger.Conn(c.dest(cp), s)
 }
 
 // setState lets the state machine see the packet.
@@ -153,16 +153,19 @@ func (c *call) countConn(cp *conntrack.Conn, s *sched.Service) {
 // Kernel: ip_vs_core.c, ip_vs_set_state (6.1).
 func (c *call) setState(cp *conntrack.Conn, proto uint8, h *packet.Header, dir conntrack.Direction) {
 	b := c.p.Data()
-	ch, ok := c.d.machines.Transition(c.shard, cp, proto, dir, b[min(h.Len, len(b)):])
+	ch, active, ok := c.d.machines.Transition(c.shard, cp, proto, dir, b[min(h.Len, len(b)):])
 	if !ok {
 		return
 	}
-	if ch.Active != 0 {
-		c.dest(cp).SetActive(ch.Active > 0)
+	if active != 0 {
+		c.dest(cp).SetActive(active > 0)
+	}
+	if c.mode&ownTimeouts != 0 {
+		c.d.ownTimeout(cp)
 	}
 	if c.p.Listener != nil {
 		c.p.Listener.Event(c.p, Moved{
-			Conn: cp, Change: ch, Secure: c.d.machines.SecureTCP && proto == packet.ProtoTCP,
+			Conn: cp, Change: ch, Active: active, Secure: c.d.machines.SecureTCP && proto == packet.ProtoTCP,
 			Timeout: time.Duration(cp.Timeout) * conntrack.Tick,
 		})
 	}

@@ -4,19 +4,18 @@ import (
 	"time"
 
 	"goipvs/conntrack"
-	"goipvs/packet"
 	"goipvs/sched"
 )
 
 // change runs f while no packet is handled, with the tables' clocks on time.
 func (d *Director) change(f func() error) error {
+	d.config.Lock()
+	defer d.config.Unlock()
 	d.conns.LockAll()
 	defer d.conns.UnlockAll()
 	d.table.Advance(d.Now())
 	err := f()
-	for _, fam := range []packet.Family{packet.IPv4, packet.IPv6} {
-		d.active[fam/packet.IPv6].Store(d.table.NumServices(fam) > 0)
-	}
+	d.mode.Store(uint32(d.readMode()))
 	return err
 }
 
@@ -41,20 +40,13 @@ func (d *Director) EditService(c sched.ServiceConfig) error {
 // DelService deletes a service and its servers. Its connections stay until
 // their time is over. Errors: sched.ErrNoService.
 func (d *Director) DelService(k sched.ServiceKey) error {
-	return d.change(func() error {
-		err := d.table.DelService(k)
-		if err == nil {
-			d.serversGone()
-		}
-		return err
-	})
+	return d.remove(func() error { return d.table.DelService(k) })
 }
 
 // Flush deletes all services.
 func (d *Director) Flush() {
-	_ = d.change(func() error { // can't fail
+	_ = d.remove(func() error { // can't fail
 		d.table.Flush()
-		d.serversGone()
 		return nil
 	})
 }
@@ -72,23 +64,26 @@ func (d *Director) EditDest(k sched.ServiceKey, c sched.DestConfig) error {
 // DelDest deletes a server from a service. Errors: sched.ErrNoService,
 // sched.ErrNoDest.
 func (d *Director) DelDest(k sched.ServiceKey, dk sched.DestKey) error {
-	return d.change(func() error {
-		err := d.table.DelDest(k, dk)
-		if err == nil {
-			d.serversGone()
+	return d.remove(func() error { return d.table.DelDest(k, dk) })
+}
+
+// remove runs f, which deletes servers. It then has their connections ended:
+// those of UDP at once, where an option says so, all with the next tick if
+// expire_nodest_conn wants it.
+//
+// Kernel: ip_vs_ctl.c, ip_vs_enqueue_expire_nodest_conns (6.1).
+func (d *Director) remove(f func() error) error {
+	err := d.change(func() error {
+		err := f()
+		if err == nil && d.set.ExpireNoDestConn {
+			d.timers.flushNoDest(d.Now())
 		}
 		return err
 	})
-}
-
-// serversGone has the connections of deleted servers ended with the next tick,
-// if expire_nodest_conn wants it.
-//
-// Kernel: ip_vs_ctl.c, ip_vs_enqueue_expire_nodest_conns (6.1).
-func (d *Director) serversGone() {
-	if d.set.ExpireNoDestConn {
-		d.timers.flushNoDest(d.Now())
+	if err == nil && d.flushUDP.Load() {
+		d.endUDP()
 	}
+	return err
 }
 
 // Zero sets the counters of a service and its servers to zero. Errors:
@@ -109,11 +104,12 @@ func (d *Director) ZeroAll() {
 // last estimate.
 func (d *Director) Totals() (total, rate sched.Counters) { return d.table.Total.Read() }
 
-// View calls f with the services while nothing changes; f must not call the
-// director, nor keep what it is given.
+// View calls f with the services while nobody changes them; counters move on, as
+// packets are handled meanwhile. f must not call the director, nor keep what it
+// is given.
 func (d *Director) View(f func(t *sched.Table)) {
-	d.conns.LockAll()
-	defer d.conns.UnlockAll()
+	d.config.Lock()
+	defer d.config.Unlock()
 	f(d.table)
 }
 
@@ -161,59 +157,6 @@ func (d *Director) SetTimeouts(tcp, fin, udp time.Duration) error {
 		}
 		return nil
 	})
-}
-
-// ConnInfo is a connection as listings show it.
-type ConnInfo struct {
-	Family, DestFamily    packet.Family
-	Protocol              uint8
-	Client, Virtual, Dest packet.Addr
-	CPort, VPort, DPort   uint16
-	State                 string // the kernel's word
-	Expires               time.Duration
-	Template              bool
-	PEName, PEData        string
-
-	Ref      conntrack.Ref
-	Flags    conntrack.Flags
-	Timeout  time.Duration // what the timer is set to with each packet
-	DestID   uint32        // 0: no server
-	InPkts   uint32        // from the client
-	Control  conntrack.Ref // what controls it: a template, or FTP's control connection
-	NControl int32         // connections that it controls
-}
-
-// Conns calls f for each connection, until it returns false. It is no snapshot:
-// connections made or gone meanwhile may be seen or not. f must not call the
-// director.
-//
-// Kernel: ip_vs_conn.c, ip_vs_conn_seq_show (6.1).
-func (d *Director) Conns(f func(*ConnInfo) bool) {
-	d.conns.Each(func(s *conntrack.Shard, c *conntrack.Conn) bool {
-		i := connInfo(s, c)
-		return f(&i)
-	})
-}
-
-// Conn returns the connection that a Ref names; false if there is none any more.
-func (d *Director) Conn(r conntrack.Ref) (i ConnInfo, ok bool) {
-	d.conns.Lookup(r, func(s *conntrack.Shard, c *conntrack.Conn) { i, ok = connInfo(s, c), true })
-	return i, ok
-}
-
-func connInfo(s *conntrack.Shard, c *conntrack.Conn) ConnInfo {
-	i := ConnInfo{
-		Family: c.Family, DestFamily: c.DestFamily, Protocol: c.Protocol,
-		Client: c.Client, Virtual: c.Virtual, Dest: c.Dest,
-		CPort: c.CPort, VPort: c.VPort, DPort: c.DPort,
-		State: c.StateName(), Expires: s.Expires(c), Template: c.Flags&conntrack.Template != 0,
-		Ref: c.Ref(), Flags: c.Flags, Timeout: time.Duration(c.Timeout) * conntrack.Tick, DestID: c.DestID,
-		InPkts: c.InPkts, Control: c.Control, NControl: c.NControl,
-	}
-	if x := s.Ext(c); x != nil {
-		i.PEName, i.PEData = x.PE, string(x.PEData)
-	}
-	return i
 }
 
 // NumConns returns the number of connections and templates. May be called at any

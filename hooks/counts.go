@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"goipvs/packet"
+	"goipvs/sched"
 	"goipvs/xmit"
 )
 
@@ -53,27 +54,27 @@ func (d *Director) Reasons() []ReasonCount {
 
 const verdicts = int(xmit.Stolen) + 1
 
-// reasons are those that a verdict can have; the three that most packets have
-// come first. A test compares the list with the constants.
+// reasons are those that a verdict can have; those that most packets have come
+// first. A test compares the list with the constants.
 var reasons = [...]packet.Reason{
-	ReasonRequest, ReasonReply, ReasonNoConn,
+	ReasonRequest, ReasonReply, ReasonNoConn, ReasonOurs, ReasonProtocol,
 
-	ReasonNoHooks, ReasonOurs, ReasonNotHost, ReasonNotRouted, ReasonProtocol, ReasonNotError, ReasonBadICMP,
+	ReasonNoHooks, ReasonNotHost, ReasonNotRouted, ReasonNotError, ReasonBadICMP,
 	ReasonQuotedFrag, ReasonOtherTunnel, ReasonLaterFrag, ReasonNotNew, ReasonNoService, ReasonRelatedOnly,
 	ReasonFTPData, ReasonOwnReply, ReasonFTPNeighbour,
 
-	ReasonCutOff, ReasonICMPFragment, ReasonChecksum, ReasonOldTracking, ReasonNoServer, ReasonNoDest, ReasonLoad,
+	xmit.ReasonTracking, ReasonCutOff, ReasonICMPFragment, ReasonChecksum, ReasonOldTracking, ReasonNoServer, ReasonNoDest, ReasonLoad,
 	ReasonMemory, ReasonPersistence, ReasonServerAsks, ReasonTunnelError, ReasonWaiting, ReasonHelper, ReasonReroute,
 
 	xmit.ReasonNoRoute, xmit.ReasonCrossing, xmit.ReasonTTL, xmit.ReasonTooBig, xmit.ReasonTunnelMTU,
 	xmit.ReasonTruncated, xmit.ReasonLoopback, xmit.ReasonBadQuote,
 }
 
-// others are the places in reasons of all but the first three.
+// others are the places in reasons of all but the first five.
 var others = func() map[packet.Reason]int {
 	m := map[packet.Reason]int{}
-	for i, r := range reasons[3:] {
-		m[r] = 3 + i
+	for i, r := range reasons[5:] {
+		m[r] = 5 + i
 	}
 	return m
 }()
@@ -90,6 +91,10 @@ func place(v xmit.Verdict, why packet.Reason) int {
 		i = 1
 	case ReasonNoConn:
 		i = 2
+	case ReasonOurs:
+		i = 3
+	case ReasonProtocol:
+		i = 4
 	default:
 		i = others[why]
 	}
@@ -99,8 +104,9 @@ func place(v xmit.Verdict, why packet.Reason) int {
 // lane is what belongs to one part of the connection table, whose lock guards
 // it: so packets that are handled at the same time count in different places.
 type lane struct {
-	tally tally
-	_     [64]byte // keeps two lanes off one cache line
+	ledger *sched.Ledger
+	tally  tally
+	_      [64]byte // keeps two lanes off one cache line
 }
 
 // loose counts the decisions that need no lock. Packets of different hosts count
@@ -112,9 +118,24 @@ func (c *call) count(v xmit.Verdict, why packet.Reason) {
 	if c.x.Dropped != "" {
 		why = c.x.Dropped
 	}
-	if at := place(v, why); c.lane != nil {
+	at := place(v, why)
+	if c.lane != nil {
 		c.lane.tally[at]++
-	} else {
-		c.d.loose[(c.h.Src.Fold()^c.h.Dst.Fold())%uint32(len(c.d.loose))][at].Add(1)
+		return
 	}
+	// The next hook function may come to a lock.
+	if c.uncounted == len(c.decided) {
+		c.countLoose()
+	}
+	c.decided[c.uncounted] = uint16(at)
+	c.uncounted++
+}
+
+// countLoose counts the decisions made without a lock.
+func (c *call) countLoose() {
+	l := &c.d.loose[(c.h.Src.Fold()^c.h.Dst.Fold())%uint32(len(c.d.loose))]
+	for _, at := range c.decided[:c.uncounted] {
+		l[at].Add(1)
+	}
+	c.uncounted = 0
 }

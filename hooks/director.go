@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,7 @@ type Config struct {
 // Kernel: include/net/ip_vs.h, struct netns_ipvs (6.1).
 type Director struct {
 	stack    xmit.Stack
+	tracker  xmit.Tracker // the stack, if it is one
 	table    *sched.Table
 	conns    *conntrack.Table
 	machines conntrack.Machines
@@ -41,12 +43,19 @@ type Director struct {
 	kernel   Kernel
 	listener packet.Listener
 
-	active  [2]atomic.Bool // by family: the hooks exist
+	mode    atomic.Uint32 // a mode
 	now     atomic.Int64
 	timers  timers
 	dropped atomic.Int32 // packets until drop_packet takes one
 	lanes   []lane       // by number of the shard
-	loose   [8]loose
+
+	// config is held by who changes the configuration, and then locks the whole
+	// table, too; and by who only needs it to stay as it is.
+	config sync.Mutex
+	loose  [8]loose
+
+	flushUDP    atomic.Bool // some service may have the option, or all have it
+	flushAllUDP atomic.Bool
 }
 
 // New makes a director without services.
@@ -61,14 +70,21 @@ func New(c Config) *Director {
 		kernel:   c.Kernel,
 		listener: c.Listener,
 	}
+	d.tracker, _ = c.Stack.(xmit.Tracker)
 	if d.random == nil {
 		var n atomic.Uint32
 		d.random = func() uint32 { return n.Add(0x9e3779b9) }
 	}
 	d.table.Twos, d.table.Random = c.Kernel == Linux7_3, d.random
 	d.table.ValidAddr = d.validAddr
+	if d.tracker != nil {
+		d.table.Track = d.tracker.Track
+	}
 	d.conns = conntrack.NewTable(conntrack.Config{Shards: c.Shards, Seed: c.Seed, Owner: d, Now: c.Now, Newer: c.Kernel == Linux7_3})
 	d.lanes = make([]lane, d.conns.NumShards())
+	for i := range d.lanes {
+		d.lanes[i].ledger = d.table.NewLedger()
+	}
 	d.now.Store(int64(c.Now))
 	d.table.Advance(c.Now)
 	d.timers.init(c.Now)
@@ -84,20 +100,29 @@ func (d *Director) Now() time.Duration { return time.Duration(d.now.Load()) }
 //
 // Kernel: net/netfilter/core.c, nf_hook_slow (6.1).
 func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict {
-	c := call{d: d, p: p, pt: pt, x: xmit.Context{Stack: d.stack, Settings: &d.xmit, Random: d.random}}
-	if !d.Active(p.Family) {
+	// Field by field: a literal would be made elsewhere and copied here.
+	var c call
+	c.d, c.p, c.pt, c.mode = d, p, pt, mode(d.mode.Load())
+	c.x.Stack, c.x.Settings, c.x.Random, c.x.Tracker = d.stack, &d.xmit, d.random, d.tracker
+	v := c.run()
+	if c.uncounted > 0 {
+		c.countLoose()
+	}
+	return v
+}
+
+// run is Hook.
+func (c *call) run() xmit.Verdict {
+	if !c.mode.active(c.p.Family) {
 		return c.decide(xmit.Accept, ReasonNoHooks, "nf_hook")
 	}
 	// What can't be parsed is of no protocol that is balanced.
-	p.ParseHeader(&c.h)
+	c.p.ParseHeader(&c.h)
 	v := xmit.Accept
-	for i := range Places {
-		pl := &Places[i]
-		if pl.Point != pt {
-			continue
-		}
-		if p.Listener != nil {
-			p.Listener.Event(p, Entered{pt, pl})
+	for i := range placesAt[c.pt] {
+		pl := &placesAt[c.pt][i]
+		if c.p.Listener != nil {
+			c.p.Listener.Event(c.p, Entered{c.pt, pl})
 		}
 		switch pl.handler {
 		case handleOut:
@@ -114,8 +139,48 @@ func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict {
 	return v
 }
 
+// mode is what of the configuration decides about packets before a lock is
+// taken, in bits.
+type mode uint32
+
+const (
+	hooks4         mode = 1 << iota // there are services of IPv4,
+	hooks6                          // of IPv6
+	asksServers                     // a reply of no connection may yet concern its server
+	ignoreTunneled                  // the setting ignore_tunneled
+	ownTimeouts                     // some service has timeouts of its own
+)
+
+// active reports whether the hooks of a family exist.
+func (m mode) active(f packet.Family) bool {
+	if f == packet.IPv6 {
+		return m&hooks6 != 0
+	}
+	return m&hooks4 != 0
+}
+
+// readMode reads the mode off the configuration.
+func (d *Director) readMode() (m mode) {
+	if d.table.NumServices(packet.IPv4) > 0 {
+		m |= hooks4
+	}
+	if d.table.NumServices(packet.IPv6) > 0 {
+		m |= hooks6
+	}
+	if d.table.ConnOut() || d.set.NATICMPSend {
+		m |= asksServers
+	}
+	if d.set.IgnoreTunneled {
+		m |= ignoreTunneled
+	}
+	if d.table.Timed() {
+		m |= ownTimeouts
+	}
+	return m
+}
+
 // Active reports whether the hooks of a family exist: while it has a service.
-func (d *Director) Active(f packet.Family) bool { return d.active[f/packet.IPv6].Load() }
+func (d *Director) Active(f packet.Family) bool { return mode(d.mode.Load()).active(f) }
 
 // ends are the reasons for the end of a connection.
 var ends = [...]packet.Reason{
@@ -129,6 +194,9 @@ func (d *Director) Unbind(s *conntrack.Shard, c *conntrack.Conn, why conntrack.E
 	}
 	if dest := d.table.Dest(c.DestID); dest != nil {
 		dest.Unbind(c.Flags&conntrack.Template != 0, c.Flags&conntrack.Inactive != 0)
+	}
+	if d.tracker != nil && c.Flags&conntrack.NFCT != 0 && c.Flags&conntrack.OnePacket == 0 && c.CPort != 0 {
+		d.tracker.Forget(c)
 	}
 }
 

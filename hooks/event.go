@@ -192,6 +192,7 @@ type Moved struct {
 	Timeout time.Duration // what the connection has now, until its next packet
 	Secure  bool          // by the table of secure_tcp
 	conntrack.Change
+	Active int // +1: the connection is now active, -1: no longer, 0: as before
 }
 
 // Reason implements packet.Event.

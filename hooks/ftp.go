@@ -16,8 +16,8 @@ import (
 //
 // Kernel: ip_vs_ftp.c (6.1).
 //
-// Differs: the kernel leaves sequence numbers to its connection tracking; here
-// the connection keeps them.
+// Sequence numbers are left to the host's connection tracking where it can be
+// reached (xmit.Tracker); elsewhere the connection keeps them.
 
 const ftpPort = 21
 
@@ -87,10 +87,7 @@ func (c *call) ftpIn(cp *conntrack.Conn) bool {
 	if data := payload(seg); data != nil && cp.State == tcpEstablished {
 		ok = c.ftpCommand(cp, f, data)
 	}
-	if ok {
-		conntrack.AdjustSeq(seg, &f.In, &f.Out)
-	}
-	return ok
+	return ok && (c.d.tracker != nil || conntrack.AdjustSeq(seg, &f.In, &f.Out))
 }
 
 func (c *call) ftpCommand(cp *conntrack.Conn, f *conntrack.FTP, data []byte) bool {
@@ -146,8 +143,7 @@ func (c *call) ftpOut(cp *conntrack.Conn, f *conntrack.FTP) bool {
 		}
 		seg = c.p.Data()[c.h.Len:]
 	}
-	conntrack.AdjustSeq(seg, &f.Out, &f.In)
-	return true
+	return c.d.tracker != nil || conntrack.AdjustSeq(seg, &f.Out, &f.In)
 }
 
 func (c *call) ftpAnswer(cp *conntrack.Conn, f *conntrack.FTP, data []byte) bool {
@@ -177,13 +173,15 @@ func (c *call) ftpAnswer(cp *conntrack.Conn, f *conntrack.FTP, data []byte) bool
 	if v := n.Virtual; f.Mode == ftpPASV {
 		text = fmt.Sprintf("%d,%d,%d,%d,%d,%d", v[0], v[1], v[2], v[3], n.VPort>>8, n.VPort&0xff)
 	}
-	c.replace(f, data, r, text)
-	c.changed(ReasonFTPAnswer, cp, "nf_nat_mangle_tcp_packet")
+	ok = c.replace(f, data, r, text)
+	if ok {
+		c.changed(ReasonFTPAnswer, cp, "nf_nat_mangle_tcp_packet")
+	}
 	f.Mode = ftpActive
 	c.d.machines.Listen(n)
 	c.changed(ReasonFTPExpected, n, "ip_vs_tcp_conn_listen")
 	c.shard.Put(n)
-	return true
+	return ok
 }
 
 // dataConn makes a data connection that the control connection cp controls.
@@ -200,13 +198,22 @@ func (c *call) dataConn(cp *conntrack.Conn, k conntrack.Key, addr packet.Addr, p
 }
 
 // replace puts text in place of what was parsed in data, the packet's payload,
-// and makes lengths and checksums right.
+// and makes lengths and checksums right. It reports false where connection
+// tracking takes the packet for none of its connections': it must be dropped.
 //
 // Kernel: net/netfilter/nf_nat_helper.c, __nf_nat_mangle_tcp_packet (6.1).
-func (c *call) replace(f *conntrack.FTP, data []byte, r ftpAddress, text string) {
+func (c *call) replace(f *conntrack.FTP, data []byte, r ftpAddress, text string) bool {
 	old := c.p.Data()
+	by, seq := len(text)-(r.end-r.start), binary.BigEndian.Uint32(old[c.h.Len+4:])
+	if c.d.tracker == nil {
+		if by != 0 {
+			f.Out.Resize(seq, by)
+		}
+	} else if !c.d.tracker.Resize(c.p, seq, by) {
+		return false
+	}
 	at := len(old) - len(data)
-	b := make([]byte, 0, len(old)+len(text)-(r.end-r.start))
+	b := make([]byte, 0, len(old)+by)
 	b = append(b, old[:at+r.start]...)
 	b = append(b, text...)
 	b = append(b, old[at+r.end:]...)
@@ -221,9 +228,7 @@ func (c *call) replace(f *conntrack.FTP, data []byte, r ftpAddress, text string)
 	seg := d[c.h.Len:]
 	seg[16], seg[17] = 0, 0
 	binary.BigEndian.PutUint16(seg[16:], packet.TransportChecksum(c.h.Family, c.h.Src, c.h.Dst, packet.ProtoTCP, seg))
-	if by := len(text) - (r.end - r.start); by != 0 {
-		f.Out.Resize(binary.BigEndian.Uint32(seg[4:]), by)
-	}
+	return true
 }
 
 var _ xmit.Mangler = (*call)(nil)

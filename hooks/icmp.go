@@ -135,8 +135,9 @@ func (c *call) relatedReply(q *packet.Header, in string) xmit.Verdict {
 			c.p.CompleteChecksum()
 		}
 	}
-	c.countOut(cp)
+	c.countOut(c.dest(cp))
 	c.p.Ours = true
+	c.x.TrackReply(c.p, cp, false)
 	return c.decide(xmit.Accept, ReasonReply, in)
 }
 
@@ -198,7 +199,7 @@ func (c *call) relatedRequest(q *packet.Header, t *tunnelled, in string) xmit.Ve
 		c.relayTunnelError(cp, q, t)
 		v, why = xmit.Stolen, ReasonTunnelError
 	default:
-		c.countIn(cp)
+		c.countIn(c.dest(cp))
 		v = c.x.ICMP(&xmit.Call{Packet: c.p, Header: *q, Conn: cp, Shard: c.shard, Dest: c.dest(cp)}, c.h.Len, c.pt == Forward)
 		why = ReasonRequest
 	}
@@ -326,5 +327,5 @@ func (c *call) relayTunnelError(cp *conntrack.Conn, q *packet.Header, t *tunnell
 		return
 	}
 	c.x.ICMPErrorInside(c.p, typ, code, info)
-	c.countOut(cp)
+	c.countOut(c.dest(cp))
 }

@@ -29,7 +29,7 @@ func (c *call) in() xmit.Verdict {
 	}
 	if known, _ := isBalanced(c.h.Protocol); !known {
 		// It comes back here only wrapped by somebody else: a tunnel.
-		if c.d.set.IgnoreTunneled {
+		if c.mode&ignoreTunneled != 0 {
 			c.p.Ours = true
 		}
 		return c.decide(xmit.Accept, ReasonProtocol, inHook)
@@ -72,7 +72,7 @@ func (c *call) request() xmit.Verdict {
 			return v
 		}
 	}
-	c.countIn(cp)
+	c.countIn(c.dest(cp))
 	c.setState(cp, h.Protocol, h, conntrack.Input)
 	v := c.transmit(cp, h)
 	if cp.Flags&conntrack.OnePacket == 0 {

@@ -33,11 +33,21 @@ func (c *call) out() xmit.Verdict {
 	if c.p.Family == packet.IPv4 && !dontDefrag && c.p.IsFragment() && !c.gather() {
 		return c.decide(xmit.Stolen, ReasonWaiting, "ip_vs_gather_frags")
 	}
+	if c.p.Listener == nil && c.mode&asksServers == 0 && c.noClient() {
+		return c.decide(xmit.Accept, ReasonNoConn, outHook)
+	}
 	c.lock(&c.h.Dst)
 	v := c.reply()
 	c.unlock()
 	c.x.Flush()
 	return v
+}
+
+// noClient reports whether it is certain, without a lock and a look-up, that the
+// packet is no reply of a connection.
+func (c *call) noClient() bool {
+	_, port, ok := c.h.Ports(c.p.Data())
+	return ok && c.h.HasPorts() && !c.d.conns.HasClientPort(port)
 }
 
 // gather puts an IPv4 fragment together with the others; it reports true when
@@ -105,9 +115,10 @@ func (c *call) handleResponse(cp *conntrack.Conn) xmit.Verdict {
 			return c.decide(xmit.Stolen, ReasonReroute, in)
 		}
 	}
-	c.countOut(cp)
+	c.countOut(c.dest(cp))
 	c.setState(cp, c.h.Protocol, &c.h, conntrack.Output)
 	c.p.Ours = true
+	c.x.TrackReply(c.p, cp, c.ftp(cp) != nil)
 	c.shard.Put(cp)
 	return c.decide(xmit.Accept, ReasonReply, in)
 }

@@ -47,3 +47,11 @@ var Places = []Place{
 	{Forward, 99, "ForwardICMP", "ip_vs_forward_icmp", "ICMP errors to the servers' side of transparent services", handleForwardICMP},
 	{Forward, 100, "Reply", "ip_vs_out_hook", "replies of remote servers to clients elsewhere", handleOut},
 }
+
+// placesAt are the Places of each point.
+var placesAt = func() (at [LocalOut + 1][]Place) {
+	for _, p := range Places {
+		at[p.Point] = append(at[p.Point], p)
+	}
+	return at
+}()

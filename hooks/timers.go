@@ -31,11 +31,8 @@ func (t *timers) flushNoDest(now time.Duration) { t.noDest = now + conntrack.Tic
 // is due by then happens, in order of time. Live, call it every few
 // milliseconds; in replay, before each packet. Calls must not overlap.
 func (d *Director) Advance(now time.Duration) {
-	t := &d.timers
 	for {
-		d.conns.LockAll()
-		due := min(t.estimate, t.defense, t.noDest, d.table.NextTimer())
-		d.conns.UnlockAll()
+		due := d.nextDue()
 		if due > now {
 			break
 		}
@@ -43,14 +40,14 @@ func (d *Director) Advance(now time.Duration) {
 		if d.takeNoDest(due) {
 			d.expireNoDest()
 		}
-		if t.estimate == due {
+		if t := &d.timers; t.estimate == due {
 			t.estimate = due + estimatePeriod
 			if !d.estimate() {
 				// Nothing moves before the next packet: idle days cost nothing.
 				t.estimate += (now - due) / estimatePeriod * estimatePeriod
 			}
 		}
-		if t.defense == due {
+		if t := &d.timers; t.defense == due {
 			t.defense = due + defensePeriod
 			if !d.defend() {
 				t.defense += (now - due) / defensePeriod * defensePeriod
@@ -60,11 +57,18 @@ func (d *Director) Advance(now time.Duration) {
 	d.moveTo(now)
 }
 
+// nextDue returns when the director has something to do besides connections.
+func (d *Director) nextDue() time.Duration {
+	d.config.Lock()
+	defer d.config.Unlock()
+	return min(d.timers.estimate, d.timers.defense, d.timers.noDest, d.table.NextTimer())
+}
+
 // takeNoDest reports whether the connections of deleted servers are to end now,
 // once.
 func (d *Director) takeNoDest(now time.Duration) bool {
-	d.conns.LockAll()
-	defer d.conns.UnlockAll()
+	d.config.Lock()
+	defer d.config.Unlock()
 	due := d.timers.noDest <= now
 	if due {
 		d.timers.noDest = never
@@ -75,9 +79,18 @@ func (d *Director) takeNoDest(now time.Duration) bool {
 // estimate brings the shown figures up to date and reports whether it changed
 // any.
 func (d *Director) estimate() bool {
-	d.conns.LockAll()
-	defer d.conns.UnlockAll()
-	return d.set.RunEstimation && d.table.Estimate()
+	d.config.Lock()
+	defer d.config.Unlock()
+	if !d.set.RunEstimation {
+		return false
+	}
+	for i := range d.lanes {
+		s := d.conns.ShardAt(i)
+		s.Lock()
+		d.lanes[i].ledger.Fold()
+		s.Unlock()
+	}
+	return d.table.Estimate()
 }
 
 // defend does what the defences do each second and reports whether they do
@@ -85,10 +98,12 @@ func (d *Director) estimate() bool {
 //
 // Kernel: ip_vs_ctl.c, defense_work_handler (6.1).
 func (d *Director) defend() bool {
+	d.config.Lock()
 	d.conns.LockAll()
 	d.updateDefense()
 	on := d.set.DropEntry == 3
 	d.conns.UnlockAll()
+	d.config.Unlock()
 	if on {
 		d.dropEntries()
 	}
@@ -98,11 +113,13 @@ func (d *Director) defend() bool {
 func (d *Director) moveTo(now time.Duration) {
 	d.now.Store(int64(now))
 	d.conns.Advance(now)
-	d.conns.LockAll()
+	d.config.Lock()
+	defer d.config.Unlock()
 	if d.table.NextTimer() <= now {
+		d.conns.LockAll()
 		d.table.Advance(now)
+		d.conns.UnlockAll()
 	}
-	d.conns.UnlockAll()
 }
 
 // expireNoDest ends the connections of deleted servers.

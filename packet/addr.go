@@ -58,12 +58,12 @@ func (a Addr) Netip(f Family) netip.Addr {
 func (a Addr) V4() uint32 { return binary.BigEndian.Uint32(a[:]) }
 
 // Word returns the i-th 32-bit word of an address in host order (0..3).
-func (a Addr) Word(i int) uint32 { return binary.BigEndian.Uint32(a[4*i:]) }
+func (a *Addr) Word(i int) uint32 { return binary.BigEndian.Uint32(a[4*i:]) }
 
 // Fold returns the exclusive or of the four words of an IPv6 address, or the
 // one word of an IPv4 address, in host order: what the hash functions of the
 // schedulers and of the service table start from.
-func (a Addr) Fold() uint32 { return a.Word(0) ^ a.Word(1) ^ a.Word(2) ^ a.Word(3) }
+func (a *Addr) Fold() uint32 { return a.Word(0) ^ a.Word(1) ^ a.Word(2) ^ a.Word(3) }
 
 // IsZero reports whether a is the unspecified address.
 func (a Addr) IsZero() bool { return a == Addr{} }

@@ -47,6 +47,14 @@ func PseudoSum(f Family, src, dst Addr, proto uint8, n int) uint64 {
 // Kernel: net/ipv4/ip_output.c, ip_send_check (6.1).
 func SetIPv4Checksum(b []byte, off int) {
 	h := b[off : off+int(b[off]&0xf)*4]
+	if len(h) == SizeIPv4 {
+		// In the pieces in which fields are written: a wider load would have to
+		// wait for such a store.
+		sum := uint64(binary.BigEndian.Uint32(h)) + uint64(binary.BigEndian.Uint32(h[4:])) +
+			uint64(binary.BigEndian.Uint16(h[8:]))<<16 + uint64(binary.BigEndian.Uint32(h[12:])) + uint64(binary.BigEndian.Uint32(h[16:]))
+		binary.BigEndian.PutUint16(h[10:], Fold(sum))
+		return
+	}
 	h[10], h[11] = 0, 0
 	binary.BigEndian.PutUint16(h[10:], Fold(Sum(h, 0)))
 }
@@ -55,14 +63,12 @@ func SetIPv4Checksum(b []byte, off int) {
 // word) changed from old to new (RFC 1624 §3, equation 3).
 //
 // Kernel: ip_vs_proto_tcp.c, tcp_fast_csum_update (6.1).
-func UpdateAddr(f Family, check uint16, old, new Addr, oldPort, newPort uint16) uint16 {
-	n := 16
-	if f == IPv4 {
-		n = 4
-	}
-	sum := uint64(^check) + uint64(^oldPort) + uint64(newPort)
-	for i := 0; i < n; i += 4 {
-		sum += uint64(^binary.BigEndian.Uint32(old[i:])) + uint64(binary.BigEndian.Uint32(new[i:]))
+func UpdateAddr(f Family, check uint16, old, new *Addr, oldPort, newPort uint16) uint16 {
+	sum := uint64(^check) + uint64(^oldPort) + uint64(newPort) + uint64(^old.Word(0)) + uint64(new.Word(0))
+	if f == IPv6 {
+		for i := 1; i < 4; i++ {
+			sum += uint64(^old.Word(i)) + uint64(new.Word(i))
+		}
 	}
 	return Fold(sum)
 }

@@ -65,7 +65,7 @@ func TestSumIsPlainSum(t *testing.T) {
 func TestUpdateAddrRFC1624(t *testing.T) {
 	// §4: with equation 2 this would come out as 0xffff.
 	a := packettest.Addr("192.0.2.1")
-	if got := packet.UpdateAddr(packet.IPv4, 0xdd2f, a, a, 0x5555, 0x3285); got != 0x0000 {
+	if got := packet.UpdateAddr(packet.IPv4, 0xdd2f, &a, &a, 0x5555, 0x3285); got != 0x0000 {
 		t.Errorf("got %#04x, want 0", got)
 	}
 }
@@ -91,7 +91,7 @@ func TestUpdateAddrIsRecomputation(t *testing.T) {
 
 		binary.BigEndian.PutUint16(b[6:], 0)
 		before := packet.TransportChecksum(f, peer, old, packet.ProtoTCP, b) + wrong
-		got := packet.UpdateAddr(f, before, old, repl, oldPort, newPort)
+		got := packet.UpdateAddr(f, before, &old, &repl, oldPort, newPort)
 
 		binary.BigEndian.PutUint16(b[2:], newPort)
 		if wrong == 0 {

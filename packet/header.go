@@ -37,7 +37,8 @@ const (
 //
 // Kernel: include/net/ip_vs.h, ip_vs_fill_iph_skb_off (6.1).
 func ParseHeader(f Family, b []byte, off int, h *Header) bool {
-	*h = Header{Family: f, Off: off}
+	*h = Header{}
+	h.Family, h.Off = f, off
 	if f == IPv6 {
 		if len(b) < off+SizeIPv6 {
 			return false

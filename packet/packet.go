@@ -56,7 +56,8 @@ const Headroom = 64
 // Set makes p the datagram buf[off:] and forgets all else about it. The octets
 // before off are headroom. The Packet then owns buf.
 func (p *Packet) Set(f Family, buf []byte, off int) {
-	*p = Packet{buf: buf, off: off, Family: f}
+	*p = Packet{}
+	p.buf, p.off, p.Family = buf, off, f
 }
 
 // Data returns the datagram, from its IP header on. It stays valid until Push,
@@ -166,5 +167,6 @@ func (p *Packet) DecrementTTL() {
 		c++
 	}
 	binary.BigEndian.PutUint16(b[10:], uint16(c))
-	b[8]--
+	// With the protocol, as one word: so it is read again for the checksum.
+	binary.BigEndian.PutUint16(b[8:], binary.BigEndian.Uint16(b[8:])-0x0100)
 }

@@ -74,7 +74,7 @@ func TestNoAllocations(t *testing.T) {
 	}
 	for _, name := range Schedulers() {
 		s := newService(t, name, Sched1|Sched2, 1, 2, 3)
-		i := uint32(0)
+		i, l := uint32(0), s.table.NewLedger()
 		check(name, func() {
 			i++
 			// Not kept by the caller: it must not move to the heap.
@@ -83,8 +83,8 @@ func TestNoAllocations(t *testing.T) {
 			d.Bind(false, false)
 			d.SetActive(false)
 			d.Unbind(false, true)
-			d.Stats.CountConn()
-			d.Stats.CountIn(40)
+			l.Conn(d, s)
+			l.In(d, 40)
 		})
 	}
 	s, real := newService(t, "rr", 0, 1), server(1)

@@ -17,6 +17,7 @@ func TestConcurrent(t *testing.T) {
 			edit(t, s, DestConfig{DestKey: server(1), Weight: 3, Upper: 5, Lower: 2})
 			var wg sync.WaitGroup
 			for g := range 4 {
+				l := s.table.NewLedger()
 				wg.Go(func() {
 					for i := range 500 {
 						r := Request{Protocol: packet.ProtoTCP, Src: packet.Addr4(uint32(i * g)), Dst: packet.Addr4(uint32(i % 50)), Now: time.Duration(i)}
@@ -27,8 +28,8 @@ func TestConcurrent(t *testing.T) {
 						}
 						d.Bind(false, true)
 						d.SetActive(true)
-						d.Stats.CountIn(40)
-						s.table.Total.CountIn(40)
+						l.In(d, 40)
+						l.Fold()
 						d.Unbind(false, false)
 					}
 				})

@@ -124,10 +124,15 @@ func (t *Table) update(s *Service, d *Dest, c *DestConfig) {
 	d.DestConfig = *c
 	t.hashReal(d)
 	if d.svc != s {
+		t.fold()
 		d.Stats.Zero()
 		d.svc = s
 	}
 	d.Available = true
+	if t.Track != nil && !s.tracked && s.Port == portFTP && c.Forward == Masq {
+		s.tracked = true
+		t.Track(s.Family, true)
+	}
 	if c.Upper != old.Upper || c.Lower != old.Lower {
 		d.lower = c.Lower
 		if d.lower == 0 {
@@ -148,4 +153,7 @@ func (t *Table) number(d *Dest) {
 	}
 	d.ID = uint32(len(t.dests))
 	t.dests = append(t.dests, d)
+	for _, l := range t.ledgers {
+		l.grow(len(t.dests))
+	}
 }

@@ -10,7 +10,8 @@ import (
 // Kernel: include/net/ip_vs.h, struct ip_vs_service (6.1).
 type Service struct {
 	ServiceConfig
-	Stats Stats
+	Stats   Stats
+	Options Options
 
 	table *Table
 	mu    sync.Mutex // the scheduler's state
@@ -18,6 +19,8 @@ type Service struct {
 	req   Request    // what is being scheduled
 	head  Dest       // list of servers, newest first; only the links are used
 	n     int
+
+	tracked bool // it asked for connection tracking
 }
 
 // First returns the newest server, nil if there is none.

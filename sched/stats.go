@@ -1,9 +1,6 @@
 package sched
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 // Counters are what was counted, or rates thereof per second.
 type Counters struct {
@@ -19,33 +16,24 @@ func (c *Counters) each(o *Counters, f func(a, b *uint64)) {
 	f(&c.OutBytes, &o.OutBytes)
 }
 
-// Stats are the counters of a service, a server or all. Its methods are safe
-// for concurrent use. What is shown is not what was counted just now but what
-// was at the last Estimate: so the kernel before 6.2 has it.
+// Stats are the counters of a service, a server or all, which Ledgers count for.
+// Its methods are safe for concurrent use. What is shown is not what was counted
+// just now but what was at the last Estimate: so the kernel before 6.2 has it.
 //
 // Kernel: ip_vs_est.c (6.1).
 type Stats struct {
-	conns, inPkts, outPkts, inBytes, outBytes atomic.Uint64
-
 	mu    sync.Mutex
+	now   Counters // what Ledgers folded
 	shown Counters // as of the last Estimate (kstats)
 	zero  Counters // shown at the last Zero (kstats0)
 	rate  Counters // scaled: bytes by 2^5, the others by 2^10
 }
 
-// CountConn counts a connection,
-func (s *Stats) CountConn() { s.conns.Add(1) }
-
-// CountIn a packet of n octets to the server,
-func (s *Stats) CountIn(n int) {
-	s.inPkts.Add(1)
-	s.inBytes.Add(uint64(n))
-}
-
-// CountOut a packet of n octets from the server.
-func (s *Stats) CountOut(n int) {
-	s.outPkts.Add(1)
-	s.outBytes.Add(uint64(n))
+// Add counts c, which Read shows after the next Estimate.
+func (s *Stats) Add(c *Counters) {
+	s.mu.Lock()
+	s.now.each(c, func(a, b *uint64) { *a += *b })
+	s.mu.Unlock()
 }
 
 // Read returns the counters since the last Zero and the rates, both as of the
@@ -76,7 +64,7 @@ func (s *Stats) Zero() {
 	s.zero, s.rate = s.shown, Counters{}
 }
 
-// Estimate takes over what was counted and moves each rate a quarter of the way
+// Estimate takes over what was folded and moves each rate a quarter of the way
 // to the one of the last two seconds. It is to be called every two seconds. It
 // reports whether anything changed: if not, and nothing is counted, nor will the
 // next call.
@@ -86,16 +74,9 @@ func (s *Stats) Estimate() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	shown, old := s.shown, s.rate
-	now := Counters{
-		Conns:    s.conns.Load(),
-		InPkts:   s.inPkts.Load(),
-		OutPkts:  s.outPkts.Load(),
-		InBytes:  s.inBytes.Load(),
-		OutBytes: s.outBytes.Load(),
-	}
-	rate := now
+	rate := s.now
 	rate.each(&s.shown, func(a, b *uint64) { *a -= *b })
-	s.shown = now
+	s.shown = s.now
 	// Scaled, and divided by the two seconds.
 	rate.Conns <<= 9
 	rate.InPkts <<= 9

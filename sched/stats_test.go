@@ -19,10 +19,7 @@ func TestEstimator(t *testing.T) {
 		}
 	}
 	for range 100 {
-		s.CountConn()
-		s.CountIn(60)
-		s.CountOut(1500)
-		s.CountOut(40)
+		s.Add(&Counters{1, 1, 2, 60, 1540})
 	}
 	check("before the first estimate", Counters{}, Counters{})
 	s.Estimate()
@@ -32,7 +29,7 @@ func TestEstimator(t *testing.T) {
 	s.Estimate()
 	// Nothing new: 12800 - 12800/4 = 9600, (9600+511)>>10; 24000 - 6000 = 18000.
 	check("second", all, Counters{9, 9, 19, 562, 14437})
-	s.CountIn(9)
+	s.Add(&Counters{InPkts: 1, InBytes: 9})
 	s.Zero()
 	check("zero", Counters{}, Counters{})
 	s.Estimate()
@@ -54,7 +51,7 @@ func TestTableEstimate(t *testing.T) {
 	del(t, s, server(2))
 	all := []*Stats{tab.Total, &s.Stats, &in.Stats, &out.Stats}
 	for _, st := range all {
-		st.CountConn()
+		st.Add(&Counters{Conns: 1})
 	}
 	tab.Estimate()
 	for i, want := range []uint64{1, 1, 1, 0} {

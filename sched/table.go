@@ -14,8 +14,7 @@ import (
 //
 // Kernel: ip_vs_ctl.c (6.1).
 type Table struct {
-	// Total are the counters of the whole director. Whoever counts something
-	// for a service counts it here, too.
+	// Total are the counters of the whole director.
 	Total *Stats
 	// Settings are the schedulers' tunables.
 	Settings Settings
@@ -30,6 +29,11 @@ type Table struct {
 	// that will not is ErrInvalid.
 	// Kernel: ip_vs_ctl.c, ip_vs_new_dest (6.1).
 	ValidAddr func(packet.Family, packet.Addr) bool
+	// Track, if not nil, is told when a service first needs connection tracking
+	// of its family's packets, and when it is deleted: one on FTP's port with a
+	// NAT server does.
+	// Kernel: include/net/ip_vs.h, ip_vs_register_conntrack (6.1).
+	Track func(f packet.Family, on bool)
 
 	now      time.Duration
 	byAddr   map[addrKey]*Service
@@ -39,7 +43,8 @@ type Table struct {
 	services map[packet.Family]int
 	ftp      int // services of port 21,
 	catchAll int // of port 0,
-	connOut  int // with a persistence engine that makes connections for servers
+	connOut  int // with a persistence engine that makes connections for servers,
+	timed    int // with timeouts of their own
 
 	dests    []*Dest  // by number
 	free     []uint32 // numbers not in use
@@ -47,6 +52,7 @@ type Table struct {
 	trash    []*Dest // newest last
 	trashDue time.Duration
 	timers   []schedTimer
+	ledgers  []*Ledger
 }
 
 // NewTable returns an empty table, whose clock is at 0.
@@ -115,6 +121,9 @@ func (t *Table) count(s *Service, by int) {
 	if s.PE != "" {
 		t.connOut += by
 	}
+	if s.Options.timed() {
+		t.timed += by
+	}
 }
 
 // EditService changes all of a service but its key. The scheduler keeps its
@@ -161,6 +170,9 @@ func (t *Table) DelService(k ServiceKey) error {
 }
 
 func (t *Table) delService(s *Service) {
+	if s.tracked {
+		t.Track(s.Family, false)
+	}
 	t.unhash(s)
 	s.unbind()
 	for d := s.First(); d != nil; d = s.First() {

@@ -53,6 +53,7 @@ func (t *Table) expireTrash(now time.Duration) {
 		case now < d.idleSince+trashPeriod:
 			return false
 		}
+		t.fold()
 		t.dests[d.ID] = nil
 		t.free = append(t.free, d.ID)
 		return true

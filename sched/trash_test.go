@@ -49,7 +49,7 @@ func TestTrashTakesBack(t *testing.T) {
 	s := newService(t, "rr", 0, 1, 1)
 	tab := s.table
 	d := s.Dest(server(1))
-	d.Stats.CountConn()
+	d.Stats.Add(&Counters{Conns: 1})
 	d.Stats.Estimate()
 	d.Bind(false, false)
 	d.Route.Store(&packet.Route{})

@@ -16,6 +16,7 @@ type Context struct {
 	Stack    Stack
 	Settings *Settings
 	Random   func() uint32
+	Tracker  Tracker       // nil: connection tracking is left to itself
 	Dropped  packet.Reason // why the packet was given up, once it is
 
 	out [4]*packet.Packet

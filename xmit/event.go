@@ -14,6 +14,7 @@ const (
 	ReasonTooBig     packet.Reason = "too-big"            // larger than the path MTU and not to be fragmented
 	ReasonTunnelMTU  packet.Reason = "tunnel-mtu-too-low" // the path MTU leaves no room in a tunnel
 	ReasonTruncated  packet.Reason = "truncated"          // a header is cut off
+	ReasonTracking   packet.Reason = "tracking-clash"     // connection tracking knows another connection with the same addresses
 	ReasonHelper     packet.Reason = "helper-refused"     // a helper can't read the segment: checksum wrong or cut off
 	ReasonLoopback   packet.Reason = "dnat-to-loopback"   // from elsewhere to 127.0.0.0/8 or ::1
 	ReasonBadQuote   packet.Reason = "bad-quoted-header"  // an ICMP error's quoted header changed under us

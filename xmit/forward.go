@@ -38,19 +38,19 @@ func (x *Context) asItIs(c *Call, m mode, in string) Verdict {
 	} else {
 		copy(addr[:4], p.Data()[16:20])
 	}
-	rt, at := x.outRoute(p, &c.Header, c.Dest, p.Family, addr, m)
+	rt, at := x.outRoute(p, &c.Header, c.Dest, p.Family, &addr, m)
 	if at == nowhere {
 		return Stolen
 	}
 	if at == remote && p.Family == packet.IPv4 {
 		packet.SetIPv4Checksum(p.Data(), 0)
 	}
-	return x.finish(p, rt, at, in)
+	return x.finish(c, rt, at, in)
 }
 
 // Null leaves a packet to this host.
 //
 // Kernel: ip_vs_xmit.c, ip_vs_null_xmit (6.1).
 func (x *Context) Null(c *Call) Verdict {
-	return x.finish(c.Packet, nil, local, "ip_vs_null_xmit")
+	return x.finish(c, nil, local, "ip_vs_null_xmit")
 }

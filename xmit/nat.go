@@ -59,7 +59,7 @@ func (x *Context) NAT(c *Call) Verdict {
 		c.Shard.FillCPort(cp, sport)
 	}
 	input := p.Route.Input
-	rt, at := x.outRoute(p, h, c.Dest, cp.Family, cp.Dest, allowLocal|allowNonLocal|allowRedirect)
+	rt, at := x.outRoute(p, h, c.Dest, cp.Family, &cp.Dest, allowLocal|allowNonLocal|allowRedirect)
 	if at == nowhere {
 		return Stolen
 	}
@@ -79,7 +79,8 @@ func (x *Context) NAT(c *Call) Verdict {
 	if p.Listener != nil {
 		p.Listener.Event(p, Translated{ReasonDNAT, in, cp, cp.Virtual, cp.Dest, cp.VPort, cp.DPort})
 	}
-	return x.finish(p, rt, at, in)
+	p.IgnoreDF = true
+	return x.finish(c, rt, at, in)
 }
 
 func natFunc(f packet.Family) string {
@@ -101,8 +102,12 @@ func loopbackFromElsewhere(p *packet.Packet, cp *conntrack.Conn, input bool) boo
 // finish sends a packet that is ready out, or leaves it to this host.
 //
 // Kernel: ip_vs_xmit.c, ip_vs_send_or_cont, ip_vs_nat_send_or_cont (6.1).
-func (x *Context) finish(p *packet.Packet, rt *packet.Route, at where, in string) Verdict {
+func (x *Context) finish(c *Call, rt *packet.Route, at where, in string) Verdict {
+	p := c.Packet
 	p.Ours = true
+	if x.Tracker != nil {
+		x.track(p, c.Conn, c.Mangler != nil)
+	}
 	if at == local {
 		rt = nil
 	}
@@ -178,7 +183,7 @@ func rewrite(p *packet.Packet, h *packet.Header, cp *conntrack.Conn, dir way) bo
 		}
 		sum := binary.BigEndian.Uint16(b[6:])
 		if sum != 0 {
-			sum = packet.UpdateAddr(p.Family, sum, *old, *new, oldPort, newPort)
+			sum = packet.UpdateAddr(p.Family, sum, old, new, oldPort, newPort)
 		} else if dir == toServer {
 			sum = packet.TransportChecksum(p.Family, cp.Client, cp.Dest, h.Protocol, b)
 		} else {
@@ -215,7 +220,7 @@ func linearize(p *packet.Packet, off int, proto uint8) {
 
 func adjust(check []byte, f packet.Family, old, new *packet.Addr, oldPort, newPort uint16) {
 	c := binary.BigEndian.Uint16(check)
-	binary.BigEndian.PutUint16(check, packet.UpdateAddr(f, c, *old, *new, oldPort, newPort))
+	binary.BigEndian.PutUint16(check, packet.UpdateAddr(f, c, old, new, oldPort, newPort))
 }
 
 // adjustPartial is adjust for the sum of the pseudo header alone, which isn't
@@ -224,7 +229,7 @@ func adjust(check []byte, f packet.Family, old, new *packet.Addr, oldPort, newPo
 // Kernel: ip_vs_proto_tcp.c, tcp_partial_csum_update (6.1).
 func adjustPartial(sum []byte, f packet.Family, old, new *packet.Addr) {
 	s := binary.BigEndian.Uint16(sum)
-	binary.BigEndian.PutUint16(sum, ^packet.UpdateAddr(f, ^s, *old, *new, 0, 0))
+	binary.BigEndian.PutUint16(sum, ^packet.UpdateAddr(f, ^s, old, new, 0, 0))
 }
 
 func setDst(p *packet.Packet, a *packet.Addr) {

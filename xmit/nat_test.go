@@ -23,7 +23,7 @@ func zeroSum(t *testing.T, h packettest.IP) []byte {
 		if q.Family == packet.IPv6 {
 			server = packettest.Addr(server6)
 		}
-		if packet.UpdateAddr(q.Family, binary.BigEndian.Uint16(b[q.Len+6:]), q.Dst, server, 80, 8080) == 0 {
+		if packet.UpdateAddr(q.Family, binary.BigEndian.Uint16(b[q.Len+6:]), &q.Dst, &server, 80, 8080) == 0 {
 			return b
 		}
 	}

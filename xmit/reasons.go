@@ -8,6 +8,8 @@ var Reasons = []packet.ReasonDoc{
 		"Look at `ip route get` for the server, and whether its interface is up. Where IPVS finds none, the sender gets an ICMP host unreachable."),
 	packet.Document(ReasonCrossing, packet.Lost, "the way leads from others' addresses to this host's or back, which the forwarding method doesn't allow",
 		"A packet forwarded through this host can't go to a server on it, nor one from a loopback address to another host. Give a server on the director the method -m, or the client another source address."),
+	packet.Document(ReasonTracking, packet.Lost, "connection tracking can't take the packet's connection in: it knows another one with the same addresses",
+		"Typically it took the packet for invalid before IPVS translated it: an ACK before the answer to the SYN, or numbers out of the window. Look at the client's segment."),
 	packet.Document(ReasonTTL, packet.Lost, "the packet's time to live is over; its sender gets an ICMP time exceeded",
 		"IPVS takes one off like a router. Look for a routing loop, or a client that sends with TTL 1."),
 	packet.Document(ReasonTooBig, packet.Lost, "the packet is larger than the path's MTU and must not be fragmented; its sender gets an ICMP that names the MTU",

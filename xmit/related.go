@@ -31,7 +31,7 @@ func (x *Context) ICMP(c *Call, toff int, forwarded bool) Verdict {
 		m = allowNonLocal
 	}
 	input := p.Route.Input
-	rt, at := x.outRoute(p, &c.Header, c.Dest, cp.Family, cp.Dest, m)
+	rt, at := x.outRoute(p, &c.Header, c.Dest, cp.Family, &cp.Dest, m)
 	if at == nowhere {
 		return Stolen
 	}
@@ -46,7 +46,8 @@ func (x *Context) ICMP(c *Call, toff int, forwarded bool) Verdict {
 	if p.Listener != nil {
 		p.Listener.Event(p, Translated{ReasonDNATQuoted, in, cp, cp.Virtual, cp.Dest, cp.VPort, cp.DPort})
 	}
-	return x.finish(p, rt, at, in)
+	p.IgnoreDF = true
+	return x.finish(c, rt, at, in)
 }
 
 // SNATICMP rewrites an ICMP error from the server's side for the client. It

@@ -40,7 +40,7 @@ func outRouteFunc(f packet.Family) string {
 // way found. The family of the way, that of dest, need not be the packet's.
 //
 // Kernel: ip_vs_xmit.c, __ip_vs_get_out_rt, __ip_vs_get_out_rt_v6 (6.1).
-func (x *Context) outRoute(p *packet.Packet, h *packet.Header, dest *sched.Dest, f packet.Family, addr packet.Addr, m mode) (*packet.Route, where) {
+func (x *Context) outRoute(p *packet.Packet, h *packet.Header, dest *sched.Dest, f packet.Family, addr *packet.Addr, m mode) (*packet.Route, where) {
 	in := outRouteFunc(f)
 	rt := x.lookup(p, dest, f, addr, m)
 	if rt == nil {
@@ -87,9 +87,9 @@ func minMTU(f packet.Family) int {
 // lookup returns the way that the server remembers, or finds and remembers it.
 // What is remembered serves every method: after a change of method the first
 // packet may still go the old one's way, as in the kernel.
-func (x *Context) lookup(p *packet.Packet, dest *sched.Dest, f packet.Family, addr packet.Addr, m mode) *packet.Route {
+func (x *Context) lookup(p *packet.Packet, dest *sched.Dest, f packet.Family, addr *packet.Addr, m mode) *packet.Route {
 	if dest == nil {
-		rt := x.Stack.RouteOutput(f, addr, 0)
+		rt := x.Stack.RouteOutput(f, *addr, 0)
 		x.routed(p, dest, rt, false)
 		return rt
 	}
@@ -140,13 +140,11 @@ func crossesLocal(p *packet.Packet, m mode, newLocal bool) bool {
 }
 
 func fromLoopbackAddr(p *packet.Packet) bool {
-	var src packet.Addr
+	b := p.Data()
 	if p.Family == packet.IPv4 {
-		copy(src[:4], p.Data()[12:16])
-		return src.IsLoopback(packet.IPv4)
+		return b[12] == 127
 	}
-	copy(src[:], p.Data()[8:24])
-	return p.FromLoopback() && src.IsLoopback(packet.IPv6)
+	return p.FromLoopback() && packet.Addr(b[8:24]).IsLoopback(packet.IPv6)
 }
 
 // fits reports whether the packet may go on by a path of that MTU, and tells its

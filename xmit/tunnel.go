@@ -3,6 +3,7 @@ package xmit
 import (
 	"encoding/binary"
 
+	"goipvs/conntrack"
 	"goipvs/packet"
 	"goipvs/sched"
 )
@@ -49,12 +50,16 @@ func (x *Context) Tunnel(c *Call) Verdict {
 		m |= bindSource
 		in = "ip_vs_tunnel_xmit"
 	}
-	rt, at := x.outRoute(p, &c.Header, c.Dest, f, cp.Dest, m)
+	rt, at := x.outRoute(p, &c.Header, c.Dest, f, &cp.Dest, m)
 	if at == nowhere {
 		return Stolen
 	}
 	if at == local {
-		return x.finish(p, rt, at, in)
+		return x.finish(c, rt, at, in)
+	}
+	if x.Tracker != nil && !x.Tracker.Detach(p, cp.Flags&conntrack.NFCT != 0) {
+		x.drop(p, ReasonTracking, in, nil)
+		return Stolen
 	}
 	if p.GSOSize == 0 {
 		p.CompleteChecksum()
@@ -90,7 +95,7 @@ func (x *Context) Tunnel(c *Call) Verdict {
 	if p.Listener != nil {
 		p.Listener.Event(p, Encapsulated{c.Dest, rt.Src, cp.Dest, f, p.Len() - before})
 	}
-	return x.finish(p, rt, at, in)
+	return x.finish(c, rt, at, in)
 }
 
 // fragMaxOutside is how large fragments of a packet were once it is wrapped in

@@ -24,6 +24,7 @@ const (
 	ReasonTooBig             packet.Reason = "too-big"             // larger than the MTU and not to be fragmented
 	ReasonNoNeighbour        packet.Reason = "no-neighbour"        // nobody answers for the next hop
 	ReasonDummy              packet.Reason = "dummy"               // sent by a dummy interface
+	ReasonTracking           packet.Reason = "tracking"            // connection tracking has no place for its connection
 	ReasonHook               packet.Reason = "hook-verdict"        // a hook function says so
 	ReasonNeighbourBusiness  packet.Reason = "neighbour-discovery" // IPv6's own business of the link, in which this host has no part
 	ReasonNotSent            packet.Reason = "not-sent"            // the process that sends it gets an error

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"goipvs/hooks"
+	"goipvs/internal/nfct"
 	"goipvs/packet"
 	"goipvs/xmit"
 )
@@ -60,6 +61,9 @@ type Host struct {
 	neighs map[neighKey]*neigh
 	asked  []neighKey // neighbours that are being asked for, by deadline
 
+	tracks [2]int // how many ask for connection tracking, of IPv4 and IPv6
+	track  *nfct.Table
+
 	frags  [2]fragTable // of IPv4 and IPv6
 	errors errorRate
 	// errorBusy: an ICMP error of a family, IPv4 and IPv6, is on its way out.
@@ -80,6 +84,7 @@ func New(c Config) *Host {
 		own4: make(map[packet.Addr]struct{}),
 		v4:   newFIB(packet.IPv4), v6: newFIB(packet.IPv6),
 		neighs: make(map[neighKey]*neigh),
+		track:  nfct.NewTable(),
 	}
 	if h.random == nil {
 		h.random = sequence()
@@ -132,8 +137,7 @@ func (h *Host) SetForwarding(f packet.Family, on bool) {
 // EnableDefrag says that netfilter puts fragments of a family together at
 // PREROUTING and LOCAL_OUT, from now on: for IPv6 once the first service or
 // server of that family was added (the host also finds out by Hooks.Active),
-// for IPv4 where connection tracking is in use, which ip_vs_ftp asks for when a
-// server with NAT is added to a service on TCP port 21.
+// and where connections are tracked (see Track).
 //
 // Kernel: nf_defrag_ipv4_enable, nf_defrag_ipv6_enable (6.1).
 func (h *Host) EnableDefrag(f packet.Family) {
@@ -274,6 +278,7 @@ func (h *Host) drop(p *packet.Packet, why packet.Reason, in string) {
 }
 
 var (
-	_ xmit.Stack = (*Host)(nil)
-	_ xmit.Clock = (*Host)(nil)
+	_ xmit.Stack   = (*Host)(nil)
+	_ xmit.Tracker = (*Host)(nil)
+	_ xmit.Clock   = (*Host)(nil)
 )

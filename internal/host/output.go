@@ -97,6 +97,9 @@ func (h *Host) localOut(p *packet.Packet) {
 	if h.defragments(p.Family) && !h.netfilterDefrag(p, userLocalOut) {
 		return
 	}
+	if !h.trackIn(p, false) {
+		return
+	}
 	if h.hook(hooks.LocalOut, p) {
 		h.output(p, false)
 	}
@@ -115,6 +118,9 @@ func (h *Host) output(p *packet.Packet, forwarded bool) {
 	}
 	d := h.ifaces[rt.OutIf]
 	p.OutIf = rt.OutIf
+	if !h.trackOut(p) {
+		return
+	}
 	if p.Family == packet.IPv6 {
 		if !d.has6() {
 			h.drop(p, ReasonNoIPv6, "ip6_output")

@@ -28,6 +28,8 @@ var Reasons = []packet.ReasonDoc{
 	packet.Document(ReasonTooBig, packet.Lost, "the packet is larger than the path's MTU and must not be fragmented; its sender gets an ICMP that names the MTU", "See that those ICMP messages reach the sender, or lower the MSS or MTU."),
 	packet.Document(ReasonNoNeighbour, packet.Lost, "nobody answers for the next hop", "The server is down, or the setup lacks its neighbour entry (`ip neigh add … lladdr … dev …`)."),
 	packet.Document(ReasonDummy, packet.Lost, "the packet was sent by a dummy interface, which swallows everything", "A route leads there: the virtual address's network should be /32 (IPv6: /128)."),
+	packet.Document(ReasonTracking, packet.Lost, "connection tracking has no place for the packet's connection, or knows another one with the same addresses",
+		"A service on port 21 with a NAT server turns connection tracking on. It took the packet for invalid before IPVS translated it, or its table is full."),
 	packet.Document(ReasonHook, packet.Lost, "a hook function said DROP", "The verdict before says why."),
 	packet.Document(ReasonNeighbourBusiness, packet.Done, "neighbour or listener discovery of IPv6, in which an emulated host has no part", ""),
 	packet.Document(ReasonNotSent, packet.Lost, "the host can't send the packet: its process gets an error", "As sendto(2) returns it: no route, or larger than the interface's MTU."),

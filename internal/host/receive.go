@@ -84,10 +84,13 @@ func (h *Host) receiveIP(p *packet.Packet, d *iface) {
 	}
 }
 
-// preRouting is netfilter before routing: fragments put together, then marks. It
-// reports whether p goes on.
+// preRouting is netfilter before routing: fragments put together, connections
+// tracked, then marks. It reports whether p goes on.
 func (h *Host) preRouting(p *packet.Packet, d *iface) bool {
 	if h.defragments(p.Family) && !h.netfilterDefrag(p, userPreRouting) {
+		return false
+	}
+	if !h.trackIn(p, true) {
 		return false
 	}
 	if len(h.marks) > 0 {

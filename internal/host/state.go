@@ -1,6 +1,9 @@
 package host
 
-import "goipvs/packet"
+import (
+	"goipvs/internal/nfct"
+	"goipvs/packet"
+)
 
 // state is what the host remembers with a packet, as its Origin: what the kernel
 // keeps in an sk_buff's control block, and how a reassembled datagram's octets
@@ -8,6 +11,8 @@ import "goipvs/packet"
 type state struct {
 	options  options
 	fragPMTU bool // its largest fragment said don't fragment: so shall new ones (IPSKB_FRAG_PMTU)
+
+	tracked nfct.Ref // its connection, where connections are tracked
 
 	// The pieces that a reassembled datagram is made of, behind the first one,
 	// which has all that the pieces don't.

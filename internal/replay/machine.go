@@ -182,9 +182,6 @@ func (m *machine) IPVSAdm(c setup.IPVSAdm, out io.Writer) error {
 	code := ipvsadm.Run(c.Args, ipvsadm.Env{
 		Stdin: strings.NewReader(""), Stdout: out, Stderr: &complaint, Conn: m.conn,
 	})
-	if slices.ContainsFunc(c.Args, func(a string) bool { return strings.HasSuffix(a, ":21") || strings.HasSuffix(a, ":ftp") }) {
-		m.defragFTP()
-	}
 	if slices.ContainsFunc(c.Args, func(a string) bool { return strings.Count(a, ":") > 1 }) {
 		m.defragIPv6()
 	}
@@ -196,27 +193,6 @@ func (m *machine) IPVSAdm(c setup.IPVSAdm, out io.Writer) error {
 		line = fmt.Sprintf("ipvsadm: exit code %d", code)
 	}
 	return errors.New(line)
-}
-
-// defragFTP has IPv4 fragments put together once a service on FTP's port has a
-// server with NAT: connection tracking is registered for it then.
-//
-// Kernel: ip_vs_ctl.c, __ip_vs_update_dest (6.1).
-func (m *machine) defragFTP() {
-	const portFTP = 21
-	m.dir.View(func(t *sched.Table) {
-		for _, s := range t.Services() {
-			if s.Port != portFTP || s.Family != packet.IPv4 {
-				continue
-			}
-			for d := s.First(); d != nil; d = s.Next(d) {
-				if d.Forward == sched.Masq {
-					m.host.EnableDefrag(packet.IPv4)
-					return
-				}
-			}
-		}
-	})
 }
 
 // defragIPv6 has IPv6 fragments put together once a service has a server with an

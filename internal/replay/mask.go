@@ -1,6 +1,10 @@
 package replay
 
-import "fmt"
+import (
+	"fmt"
+
+	"goipvs/packet"
+)
 
 // firstDifference says where two frames first differ.
 func firstDifference(want, got []byte) string {
@@ -34,12 +38,13 @@ func masked(frame []byte, link LinkType, fields []string) []byte {
 	}
 	x := append([]byte(nil), frame...)
 	b := x[at:]
-	d := dissect(frame[at:])
+	d := dissect(b)
 	for _, f := range fields {
 		switch {
 		case f == "ip.id" && d.v == 4:
 			b[4], b[5] = 0, 0
 			b[10], b[11] = 0, d.ip.octet()
+			maskOwnError(&d)
 		case f == "udp.sport" && d.kind == l4UDP:
 			b[d.l4], b[d.l4+1] = 0, 0
 			if d.sum != 0 {
@@ -50,4 +55,16 @@ func masked(frame []byte, link LinkType, fields []string) []byte {
 		}
 	}
 	return x
+}
+
+// maskOwnError zeroes the identification of an ICMP error that the director made,
+// sent to itself and so into a tunnel: no other has itself as its sender.
+func maskOwnError(d *dissection) {
+	if d.kind != l4IPIP && d.kind != l4GRE || len(d.inner) < packet.SizeIPv4 {
+		return
+	}
+	if in := dissect(d.inner); in.v == 4 && in.kind == l4ICMP && in.inner != nil && in.src == in.dst {
+		d.inner[4], d.inner[5] = 0, 0
+		d.inner[10], d.inner[11] = 0, in.ip.octet()
+	}
 }

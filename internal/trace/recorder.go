@@ -30,12 +30,18 @@ type Recorder struct {
 
 var _ packet.Listener = (*Recorder)(nil)
 
-// Event implements packet.Listener.
+// Event implements packet.Listener. What happens without a packet, such as a
+// connection's end, is no step of one's way.
 func (r *Recorder) Event(p *packet.Packet, e packet.Event) {
+	if p == nil {
+		return
+	}
 	s := Step{Func: e.Func(), Reason: e.Reason()}
 	describe(&s, p, e)
-	if now := Summary(p); p != r.packet || now != r.last {
-		r.last, s.Packet = now, now
+	if p != nil {
+		if now := Summary(p); p != r.packet || now != r.last {
+			r.last, s.Packet = now, now
+		}
 	}
 	switch en, ok := e.(hooks.Entered); {
 	case ok && (p != r.packet || en.Point.String() != r.point):

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"goipvs/conntrack"
 	"goipvs/hooks"
 	"goipvs/internal/host"
 	"goipvs/internal/trace"
@@ -166,4 +167,13 @@ func FuzzSummary(f *testing.F) {
 		p.Set(fam, b, 0)
 		trace.Summary(&p)
 	})
+}
+
+// A connection's end is no step of a packet's way.
+func TestWithoutPacket(t *testing.T) {
+	var r trace.Recorder
+	r.Event(nil, hooks.Ended{Why: hooks.ReasonTimedOut, Conn: &conntrack.Conn{}})
+	if len(r.Steps) > 0 {
+		t.Errorf("steps: %+v", r.Steps)
+	}
 }
