@@ -78,9 +78,10 @@ func (l *Ledger) Fold() {
 	l.open = l.open[:0]
 }
 
-// fold folds all ledgers: before a number gets another server, or a server
-// another service.
-func (t *Table) fold() {
+// Fold folds all ledgers: before a number gets another server, or a server
+// another service, and for those who want to see what was counted by now. It is
+// called while nobody counts.
+func (t *Table) Fold() {
 	for _, l := range t.ledgers {
 		l.Fold()
 	}

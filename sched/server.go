@@ -124,7 +124,7 @@ func (t *Table) update(s *Service, d *Dest, c *DestConfig) {
 	d.DestConfig = *c
 	t.hashReal(d)
 	if d.svc != s {
-		t.fold()
+		t.Fold()
 		d.Stats.Zero()
 		d.svc = s
 	}

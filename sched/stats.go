@@ -36,6 +36,16 @@ func (s *Stats) Add(c *Counters) {
 	s.mu.Unlock()
 }
 
+// Counted returns what was counted since the last Zero and folded by now, before
+// an Estimate shows it.
+func (s *Stats) Counted() Counters {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now
+	now.each(&s.zero, func(a, b *uint64) { *a -= *b })
+	return now
+}
+
 // Read returns the counters since the last Zero and the rates, both as of the
 // last estimate (each 2 s).
 //

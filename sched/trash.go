@@ -53,7 +53,7 @@ func (t *Table) expireTrash(now time.Duration) {
 		case now < d.idleSince+trashPeriod:
 			return false
 		}
-		t.fold()
+		t.Fold()
 		t.dests[d.ID] = nil
 		t.free = append(t.free, d.ID)
 		return true

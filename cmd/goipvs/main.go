@@ -82,6 +82,7 @@ To see it work on this machine alone: goipvs lab`,
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	root.PersistentFlags().StringVar(&socket, "socket", socket, "the daemon's control socket, also GOIPVS_SOCKET")
 	root.AddCommand(
+		newExplainCommand(),
 		newHooksCommand(),
 		newLabCommand(),
 		newReplayCommand(),

@@ -37,54 +37,108 @@ frame. Frames of which the capture has only the beginning are passed over.
 With -o, OUTDIR gets out.pcapng, list.txt, conns.txt, stats.txt and shows.txt.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a.chosen = func() bool { return cmd.Flags().Changed("kernel") }
 			return a.run(args[0], cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&a.setup, "setup", "", "what the director was told: ip, sysctl and ipvsadm lines")
-	cmd.Flags().StringVar(&a.timeline, "timeline", "", "what it was told later: lines \"at SECONDS COMMAND\"")
-	cmd.Flags().StringVar(&a.iface, "iface", "", "the interface of a capture that doesn't name it")
-	kernelVar(cmd.Flags(), &a.kernel)
+	a.flags(cmd)
 	cmd.Flags().StringVarP(&a.out, "output", "o", "", "the folder to write to")
 	return cmd
 }
 
-// replayArgs are the options of replay.
+// replayArgs are the options that say what is replayed, and replay's own.
 type replayArgs struct {
-	setup, timeline, iface, out string
-	kernel                      hooks.Kernel
-	chosen                      func() bool // whether the kernel was
+	setup, timeline, iface string
+	kernel                 hooks.Kernel
+	chosen                 func() bool // whether the kernel was
+
+	out string
 }
 
-func (a *replayArgs) run(name string, stdout io.Writer) error {
+// flags defines the options that say what is replayed.
+func (a *replayArgs) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&a.setup, "setup", "", "what the director was told: ip, sysctl and ipvsadm lines, a `file`")
+	f.StringVar(&a.timeline, "timeline", "", "what it was told later, a `file`: lines \"at SECONDS COMMAND\"")
+	f.StringVar(&a.iface, "iface", "", "the interface of a capture that doesn't name it")
+	kernelVar(f, &a.kernel)
+	a.chosen = func() bool { return f.Changed("kernel") }
+}
+
+// source is what is to be replayed.
+type source struct {
+	replay.Config
+	of *replay.Case // nil: no case but somebody's capture
+	in *os.File
+}
+
+// open opens the case or, with --setup, the capture of a name. The file in it is
+// the caller's to close.
+func (a *replayArgs) open(name string) (*source, error) {
 	if a.setup != "" {
-		return a.capture(name, stdout)
+		return a.openCapture(name)
 	}
 	switch {
 	case a.timeline != "":
-		return errors.New("--timeline goes with --setup")
+		return nil, errors.New("--timeline goes with --setup")
 	case a.iface != "":
-		return errors.New("--iface goes with --setup")
+		return nil, errors.New("--iface goes with --setup")
 	}
 	if i, err := os.Stat(name); err == nil && !i.IsDir() {
-		return fmt.Errorf("%s: no folder of a case; a capture needs --setup FILE", name)
+		return nil, fmt.Errorf("%s: no folder of a case; a capture needs --setup FILE", name)
 	}
 	c, err := replay.OpenCase(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	config, in, err := c.Config()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer in.Close()
 	if a.chosen() {
 		config.Kernel = a.kernel
 	}
-	if !c.Expects() {
-		return a.replay(config, stdout)
+	return &source{config, c, in}, nil
+}
+
+func (a *replayArgs) openCapture(name string) (*source, error) {
+	c := replay.Config{Iface: a.iface, Implied: true, FromFirst: true, Kernel: a.kernel}
+	var err error
+	if c.Setup, err = setup.ParseFile(a.setup); err != nil {
+		return nil, err
 	}
-	return a.compare(c, config, stdout)
+	if a.timeline != "" {
+		if c.Timeline, err = setup.ParseTimelineFile(a.timeline); err != nil {
+			return nil, err
+		}
+	}
+	f, err := os.Open(name)
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("%s: %w", name, e.Err)
+	} else if err != nil {
+		return nil, err
+	}
+	if i, err := f.Stat(); err == nil && i.IsDir() {
+		return nil, errors.Join(fmt.Errorf("%s: a folder; with --setup a capture is wanted", name), f.Close())
+	}
+	if c.Capture, err = replay.NewCapture(name, f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &source{c, nil, f}, nil
+}
+
+func (a *replayArgs) run(name string, stdout io.Writer) error {
+	s, err := a.open(name)
+	if err != nil {
+		return err
+	}
+	defer s.in.Close()
+	switch {
+	case s.of == nil && same(name, filepath.Join(a.out, replay.OutFile)):
+		return fmt.Errorf("%s: would be overwritten", name)
+	case s.of == nil || !s.of.Expects():
+		return a.replay(s.Config, stdout)
+	}
+	return a.compare(s.of, s.Config, stdout)
 }
 
 // compare replays a case and compares.
@@ -126,36 +180,6 @@ func (a *replayArgs) compare(c *replay.Case, config replay.Config, stdout io.Wri
 		fmt.Fprintf(stdout, "  … and %d more\n", len(d)-most)
 	}
 	return answerNo(nil)
-}
-
-// capture replays somebody's capture.
-func (a *replayArgs) capture(name string, stdout io.Writer) (err error) {
-	c := replay.Config{Iface: a.iface, Implied: true, FromFirst: true, Kernel: a.kernel}
-	if c.Setup, err = setup.ParseFile(a.setup); err != nil {
-		return err
-	}
-	if a.timeline != "" {
-		if c.Timeline, err = setup.ParseTimelineFile(a.timeline); err != nil {
-			return err
-		}
-	}
-	f, err := os.Open(name)
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return fmt.Errorf("%s: %w", name, e.Err)
-	} else if err != nil {
-		return err
-	}
-	defer f.Close()
-	if i, err := f.Stat(); err == nil && i.IsDir() {
-		return fmt.Errorf("%s: a folder; with --setup a capture is wanted", name)
-	}
-	if c.Capture, err = replay.NewCapture(name, f); err != nil {
-		return err
-	}
-	if same(name, filepath.Join(a.out, replay.OutFile)) {
-		return fmt.Errorf("%s: would be overwritten", name)
-	}
-	return a.replay(c, stdout)
 }
 
 // replay replays, and prints a summary: with the listings, unless they are

@@ -202,6 +202,9 @@ func (h *Host) Advance(now time.Duration) {
 	h.now = max(h.now, now)
 }
 
+// Now returns the host's time: while a timer fires, when it does.
+func (h *Host) Now() time.Duration { return h.now }
+
 // arm sees to it that Advance looks at the timers at a time.
 func (h *Host) arm(at time.Duration) {
 	if h.next == 0 || at < h.next {

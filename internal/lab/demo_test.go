@@ -127,7 +127,7 @@ func explained(s Scenario, f packet.Family) []string {
 	case NAT, Local:
 		all = append(all, "And the reply's:\n")
 	}
-	return append(all, "ip_vs_rr_schedule", "transmitted: by eth1")
+	return append(all, "ip_vs_rr_schedule", "out        by eth1")
 }
 
 // Where the machine can't, the same is shown by replay.

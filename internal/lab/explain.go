@@ -26,10 +26,9 @@ func (d *demo) tell(r *director, said []saying) {
 			continue
 		}
 		d.printf("%s\n", s.heading)
-		if err := trace.WriteText(d.out, r.passages[i].steps); err != nil {
+		if err := trace.WriteText(d.out, r.passages[i].told, trace.Style{}); err != nil {
 			return // nobody reads any more
 		}
-		d.printf("\n")
 	}
 }
 

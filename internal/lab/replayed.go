@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"goipvs/internal/explain"
 	"goipvs/internal/replay"
 	"goipvs/internal/setup"
 	"goipvs/internal/trace"
@@ -27,7 +28,7 @@ type output struct {
 // passage is what a replay made of one input.
 type passage struct {
 	outputs []output
-	steps   []trace.Step
+	told    *trace.Passage
 }
 
 // spacing is the time between inputs.
@@ -36,11 +37,8 @@ const spacing = 10 * time.Millisecond
 // director is a plan's director, replayed: the same setup, the same engine, and
 // the machine around it emulated.
 type director struct {
-	replay.Quiet
 	passages []passage
 	listings map[string]string // by command
-	rec      trace.Recorder
-	names    []string
 }
 
 // replayDirector puts inputs before the director of a plan, 10 ms apart, and
@@ -63,8 +61,7 @@ func replayDirector(p Plan, inputs []input) (*director, error) {
 		return nil, err
 	}
 	d := &director{listings: map[string]string{}}
-	_, err = replay.Run(replay.Config{Kernel: p.Kernel, Setup: lines, Timeline: listings, Capture: capture, Listener: &d.rec}, d)
-	d.flush()
+	_, err = explain.Run(replay.Config{Kernel: p.Kernel, Setup: lines, Timeline: listings, Capture: capture}, d)
 	return d, err
 }
 
@@ -86,33 +83,30 @@ func (p Plan) capture(inputs []input) (*replay.Capture, error) {
 	return replay.NewCapture("requests", &file)
 }
 
-// flush ends the passage of the input before.
-func (d *director) flush() {
-	if n := len(d.passages); n > 0 {
-		d.passages[n-1].steps = append(d.passages[n-1].steps, d.rec.Steps...)
+// Start implements explain.Sink.
+func (d *director) Start(*trace.Start) error { return nil }
+
+// Passage implements explain.Sink.
+func (d *director) Passage(g *trace.Passage) error {
+	if g.Type != "packet" {
+		return nil
 	}
-	d.rec = trace.Recorder{}
-}
-
-// Interface implements replay.Observer.
-func (d *director) Interface(_ int, i replay.CaptureIf) { d.names = append(d.names, i.Name) }
-
-// Input implements replay.Observer.
-func (d *director) Input(*replay.Frame, int) {
-	d.flush()
-	d.passages = append(d.passages, passage{})
-}
-
-// Output implements replay.Observer.
-func (d *director) Output(iface int, _ time.Duration, frame []byte) {
-	if n := len(d.passages); n > 0 {
-		p := &d.passages[n-1]
-		p.outputs = append(p.outputs, output{d.names[iface], bytes.Clone(frame)})
+	p := passage{told: g}
+	for _, o := range g.Outputs {
+		p.outputs = append(p.outputs, output{o.Interface, o.Frame})
 	}
+	d.passages = append(d.passages, p)
+	return nil
 }
 
-// Listing implements replay.Observer.
-func (d *director) Listing(l replay.Listing) { d.listings[l.Command] = l.Text }
+// Listing implements explain.Sink.
+func (d *director) Listing(l *trace.Listing) error {
+	d.listings[l.Command] = l.Text
+	return nil
+}
+
+// End implements explain.Sink.
+func (d *director) End(*trace.End) error { return nil }
 
 // ethernet puts a datagram in a frame.
 func ethernet(to, from mac, datagram []byte) []byte {

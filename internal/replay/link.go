@@ -35,6 +35,21 @@ func (l LinkType) known() error {
 	return fmt.Errorf("link type %d is not understood: only Ethernet (1), raw IP (101) and Linux cooked (113, 276) are", l)
 }
 
+// String names what frames of the type are.
+func (l LinkType) String() string {
+	switch {
+	case l == LinkEthernet:
+		return "ethernet"
+	case l == LinkSLL:
+		return "sll"
+	case l == LinkSLL2:
+		return "sll2"
+	case l.raw():
+		return "raw"
+	}
+	return fmt.Sprintf("link type %d", uint16(l))
+}
+
 // raw reports whether frames are IP datagrams and nothing more.
 func (l LinkType) raw() bool {
 	switch l {

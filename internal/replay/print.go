@@ -34,6 +34,14 @@ func (r *Report) Print(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	for _, n := range r.Notes() {
+		fmt.Fprintln(w, n)
+	}
+	return nil
+}
+
+// Notes tells what was not as it should be, a line each.
+func (r *Report) Notes() (notes []string) {
 	for _, x := range []struct {
 		n    int
 		what string
@@ -43,16 +51,16 @@ func (r *Report) Print(w io.Writer) error {
 		{r.Backwards, "earlier than the one before, taken to come with it"},
 	} {
 		if x.n > 0 {
-			fmt.Fprintf(w, "%s %s\n", frames(x.n), x.what)
+			notes = append(notes, frames(x.n)+" "+x.what)
 		}
 	}
 	for _, why := range slices.Sorted(maps.Keys(r.Refused)) {
-		fmt.Fprintf(w, "%s not sent: %s\n", frames(r.Refused[why]), why)
+		notes = append(notes, frames(r.Refused[why])+" not sent: "+why)
 	}
 	for _, err := range r.Failed {
-		fmt.Fprintf(w, "%v\n", err)
+		notes = append(notes, err.Error())
 	}
-	return nil
+	return notes
 }
 
 func frames(n int) string {

@@ -39,8 +39,8 @@ type Config struct {
 	// Listener, if not nil, gets the events of each packet, and of connections
 	// that end.
 	Listener packet.Listener
-	// Made, if not nil, is given the host and its director before the setup.
-	Made func(*host.Host, *hooks.Director)
+	// Made, if not nil, is given what is replayed on, before the setup.
+	Made func(World)
 
 	maxGap time.Duration // 0: longestGap
 }
@@ -66,6 +66,20 @@ type Observer interface {
 	// Listing is called with each listing.
 	Listing(l Listing)
 }
+
+// World is what a replay runs on.
+type World struct {
+	Host     *host.Host
+	Director *hooks.Director
+	run      *run
+}
+
+// Epoch returns the replay's time 0, since 1970. It is known when the first
+// method of the Observer that tells of a time is called.
+func (w World) Epoch() time.Duration { return w.run.base }
+
+// Time converts a time on the host's and the director's clock to the replay's.
+func (w World) Time(t time.Duration) time.Duration { return t + w.run.skipped }
 
 // Quiet is an Observer that looks at nothing, for those to embed that look at
 // some of it.
@@ -144,7 +158,7 @@ func Run(c Config, o Observer) (*Report, error) {
 	}
 	r.machine = newMachine(r, c.Listener, c.Kernel)
 	if c.Made != nil {
-		c.Made(r.host, r.dir)
+		c.Made(World{Host: r.host, Director: r.dir, run: r})
 	}
 	first, err := c.Capture.Next()
 	if err != nil && err != io.EOF {

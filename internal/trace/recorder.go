@@ -1,55 +1,252 @@
 package trace
 
 import (
+	"bytes"
+	"slices"
+	"time"
+
+	"goipvs/conntrack"
 	"goipvs/hooks"
+	"goipvs/internal/host"
 	"goipvs/packet"
+	"goipvs/sched"
+	"goipvs/xmit"
 )
 
-// Step is one event of a packet's way.
-type Step struct {
-	Host    bool          `json:"host,omitempty"`     // the machine around does it, not IPVS
-	Point   string        `json:"point,omitempty"`    // the hook point, where the first hook function begins
-	Hook    string        `json:"function,omitempty"` // the hook function that begins,
-	Place   int           `json:"priority,omitempty"` // with its priority
-	Func    string        `json:"kernel"`             // the kernel function that decides so
-	Reason  packet.Reason `json:"reason,omitempty"`
-	Verdict string        `json:"verdict,omitempty"` // where the step ends a function
-	Detail  string        `json:"detail,omitempty"`
-	Packet  string        `json:"packet,omitempty"` // the packet's headers, where they are new or have changed
+// Recorder is a packet.Listener that keeps what it hears, in order, from one
+// goroutine at a time, until Take.
+type Recorder struct {
+	// IfName returns the name of the interface with an index; nil: interfaces
+	// have numbers.
+	IfName func(index int) string
+
+	steps   []Step
+	packets []*tracked
+	outputs []Output
+	decoder decoder
+	fresh   Kind // what a packet is that wasn't heard of before
+	about   map[*packet.Packet]*tracked
+	at      Step // the place where the last packet is: Point, Hook, Priority
+	last    int  // id of the packet of the last step
+
+	ids     map[conntrack.Ref]int
+	nextID  int
+	touched []conntrack.Ref
+	ended   []int
 }
 
-// Recorder is a packet.Listener that keeps what it hears, in order, from one
-// goroutine at a time. The zero value is ready.
-type Recorder struct {
-	Steps []Step
+// Kind is what a packet of a Passage is.
+type Kind = string
 
-	packet *packet.Packet // that the last step was about
-	last   string         // its headers then
-	point  string         // where it was
+// The kinds of packets.
+const (
+	KindInput    Kind = "input"
+	KindError    Kind = "icmp-error"
+	KindFragment Kind = "fragment"
+	KindCopy     Kind = "copy"
+	KindKept     Kind = "kept"
+)
+
+// tracked is a packet that was heard of.
+type tracked struct {
+	Packet
+	data   []byte // as it was at its last step
+	layers []Layer
+	family packet.Family
 }
 
 var _ packet.Listener = (*Recorder)(nil)
 
-// Event implements packet.Listener. What happens without a packet, such as a
-// connection's end, is no step of one's way.
-func (r *Recorder) Event(p *packet.Packet, e packet.Event) {
-	if p == nil {
-		return
+// Begin starts what comes next with a packet that comes in, or with none.
+func (r *Recorder) Begin(input bool) {
+	r.fresh = KindKept
+	if input {
+		r.fresh = KindInput
 	}
+}
+
+// Event implements packet.Listener.
+func (r *Recorder) Event(p *packet.Packet, e packet.Event) {
 	s := Step{Func: e.Func(), Reason: e.Reason()}
-	describe(&s, p, e)
+	if en, ok := e.(hooks.Entered); ok {
+		r.at = Step{Point: en.Point.String(), Hook: en.Place.Name, Priority: en.Place.Priority}
+	}
 	if p != nil {
-		if now := Summary(p); p != r.packet || now != r.last {
-			r.last, s.Packet = now, now
+		r.follow(&s, p, e)
+	}
+	r.describe(&s, p, e)
+	if s.Host {
+		r.at = Step{}
+	}
+	s.Point, s.Hook, s.Priority = r.at.Point, r.at.Hook, r.at.Priority
+	r.steps = append(r.steps, s)
+}
+
+// follow notes which packet a step is about, and what changed in it.
+func (r *Recorder) follow(s *Step, p *packet.Packet, e packet.Event) {
+	if e, ok := e.(xmit.Encapsulated); ok && e.Dest != nil && e.Dest.TunType == sched.TunGUE {
+		r.decoder.learn(e.Dest.TunPort)
+	}
+	t := r.about[p]
+	if t == nil {
+		t = r.meet(p, e)
+	} else if !bytes.Equal(t.data, p.Data()) {
+		now := r.decoder.layers(p.Family, p.Data())
+		s.Changes, s.Added, s.Removed = diff(t.layers, now)
+		t.layers, t.family, t.data = now, p.Family, append(t.data[:0], p.Data()...)
+	}
+	s.Packet = t.ID
+	if r.last != t.ID {
+		if _, ok := e.(hooks.Entered); !ok {
+			r.at = Step{}
 		}
 	}
-	switch en, ok := e.(hooks.Entered); {
-	case ok && (p != r.packet || en.Point.String() != r.point):
-		r.point = en.Point.String()
-		s.Point = r.point
-	case s.Host:
-		r.point = ""
+	r.last = t.ID
+	if e, ok := e.(xmit.Errored); ok && e.Error != nil {
+		r.add(e.Error, KindError, t.ID)
 	}
-	r.packet = p
-	r.Steps = append(r.Steps, s)
+	if _, ok := e.(host.Transmitted); ok && t.Kind == KindFragment {
+		delete(r.about, p) // the next fragment lies in the same place
+	}
+}
+
+// meet notes a packet that wasn't heard of before.
+func (r *Recorder) meet(p *packet.Packet, e packet.Event) *tracked {
+	kind, parent := r.fresh, 0
+	if kind == KindInput {
+		r.fresh = KindKept
+	} else {
+		parent = r.last
+		switch e.(type) {
+		case host.Looped:
+			kind = KindCopy
+		case host.Transmitted, host.Unresolved:
+			if parent != 0 {
+				kind = KindFragment
+			}
+		}
+	}
+	return r.add(p, kind, parent)
+}
+
+func (r *Recorder) add(p *packet.Packet, kind Kind, parent int) *tracked {
+	t := &tracked{
+		Packet: Packet{ID: len(r.packets) + 1, Kind: kind, Parent: parent, Summary: Summary(p)},
+		data:   bytes.Clone(p.Data()), family: p.Family,
+	}
+	t.layers = r.decoder.layers(p.Family, p.Data())
+	t.Layers = t.layers
+	if r.about == nil {
+		r.about = map[*packet.Packet]*tracked{}
+	}
+	r.about[p] = t
+	r.packets = append(r.packets, t)
+	return t
+}
+
+// Output notes a frame that left, which the last step was about. iface is
+// "local" for one that a process of this host got.
+func (r *Recorder) Output(iface string, frame []byte) {
+	o := Output{Interface: iface, Frame: bytes.Clone(frame)}
+	for i := len(r.steps) - 1; i >= 0; i-- {
+		s := &r.steps[i]
+		if s.Kind != "transmit" && s.Kind != "deliver" || s.Output != 0 {
+			continue
+		}
+		s.Output = len(r.outputs) + 1
+		o.Packet = s.Packet
+		break
+	}
+	for _, t := range r.packets {
+		if t.ID == o.Packet {
+			o.Summary = summary(t.family, t.data, 0)
+		}
+	}
+	r.outputs = append(r.outputs, o)
+}
+
+// conn returns the id of a connection, and notes that it was touched.
+func (r *Recorder) conn(c *conntrack.Conn) int {
+	ref := c.Ref()
+	id := r.id(ref)
+	if !slices.Contains(r.touched, ref) {
+		r.touched = append(r.touched, ref)
+	}
+	if c.Control != 0 && !slices.Contains(r.touched, c.Control) {
+		r.touched = append(r.touched, c.Control)
+	}
+	return id
+}
+
+func (r *Recorder) id(ref conntrack.Ref) int {
+	if ref == 0 {
+		return 0
+	}
+	if r.ids == nil {
+		r.ids = map[conntrack.Ref]int{}
+	}
+	id, ok := r.ids[ref]
+	if !ok {
+		r.nextID++
+		id = r.nextID
+		r.ids[ref] = id
+	}
+	return id
+}
+
+// end notes that a connection ended: what comes in its place gets an id of its
+// own.
+func (r *Recorder) end(c *conntrack.Conn) {
+	ref := c.Ref()
+	r.ended = append(r.ended, r.id(ref))
+	delete(r.ids, ref)
+	r.touched = slices.DeleteFunc(r.touched, func(x conntrack.Ref) bool { return x == ref })
+}
+
+// Take fills in what was heard since the last call, and forgets it: packets,
+// steps, outputs, and the connections by asking get for them.
+func (r *Recorder) Take(g *Passage, get func(conntrack.Ref) (hooks.ConnInfo, bool)) {
+	for _, t := range r.packets {
+		g.Packets = append(g.Packets, t.Packet)
+	}
+	g.Steps, g.Outputs, g.Ended = r.steps, r.outputs, r.ended
+	for _, ref := range r.touched {
+		if i, ok := get(ref); ok {
+			g.Conns = append(g.Conns, r.connOf(&i))
+		}
+	}
+	r.steps, r.packets, r.outputs, r.touched, r.ended = nil, nil, nil, nil, nil
+	clear(r.about)
+	r.at, r.last = Step{}, 0
+}
+
+// Empty reports whether nothing was heard since the last Take.
+func (r *Recorder) Empty() bool { return len(r.steps) == 0 && len(r.outputs) == 0 }
+
+// connOf puts a connection in words.
+func (r *Recorder) connOf(i *hooks.ConnInfo) Conn {
+	c := Conn{
+		ID: r.id(i.Ref), Template: i.Template, Protocol: packet.ProtoName(i.Protocol),
+		Client: endpoint(i.Client, i.Family, i.CPort).String(), Virtual: endpoint(i.Virtual, i.Family, i.VPort).String(),
+		Dest: endpoint(i.Dest, i.DestFamily, i.DPort).String(), Forward: sched.Forward(i.Flags & conntrack.FwdMask).String(),
+		State: i.State, Timeout: Seconds(i.Timeout), Expires: Seconds(i.Expires), InPkts: i.InPkts,
+		Control: r.id(i.Control), Controls: i.NControl,
+		OnePacket: i.Flags&conntrack.OnePacket != 0, Inactive: i.Flags&conntrack.Inactive != 0,
+		PE: i.PEName, PEData: i.PEData,
+	}
+	if i.Template && i.Protocol == packet.ProtoIP {
+		c.Mark = i.Virtual.Word(0)
+		c.Virtual = ""
+	}
+	return c
+}
+
+// Started returns the first line but for what the caller knows: kernel,
+// interfaces, setup, services.
+func Started(epoch time.Duration) *Start {
+	s := &Start{Type: "start", Schema: Schema, Epoch: Seconds(epoch)}
+	for _, pl := range hooks.Places {
+		s.Hooks = append(s.Hooks, Hook{pl.Point.String(), pl.Priority, pl.Name, pl.Kernel, pl.Purpose})
+	}
+	return s
 }

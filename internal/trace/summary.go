@@ -84,9 +84,14 @@ func tcpFlags(h *packet.Header, b []byte) string {
 	if h.Protocol != packet.ProtoTCP || len(b) < h.Len+14 || h.FragOff != 0 || laterFragment(h.Family, b) {
 		return ""
 	}
+	return flagNames(b[h.Len+13])
+}
+
+// flagNames names TCP flags.
+func flagNames(f uint8) string {
 	var names []string
-	for i, n := range [...]string{"FIN", "SYN", "RST", "PSH", "ACK", "URG"} {
-		if b[h.Len+13]&(1<<i) != 0 {
+	for i, n := range [...]string{"FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"} {
+		if f&(1<<i) != 0 {
 			names = append(names, n)
 		}
 	}

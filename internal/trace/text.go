@@ -4,65 +4,376 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
-// WriteText writes steps for reading: what the machine does; the hook point;
-// below that the hook functions with their priority, and what each kernel
-// function decided. The packet is told wherever it is new or has changed.
-//
-//	received: by eth0
-//	= 192.0.2.100:40000 > 203.0.113.10:80 TCP SYN ttl 64 length 60
-//	LOCAL_IN
-//	  RemoteRequest (ip_vs_in_hook, priority 99)
-//	    ip_vs_service_find   service: TCP 203.0.113.10:80 rr
-func WriteText(w io.Writer, steps []Step) error {
-	width := 0
-	for _, s := range steps {
-		if !s.Host {
-			width = max(width, len(s.Func))
-		}
+// Style is how text looks.
+type Style struct {
+	Width int  // columns; 0: 100
+	Color bool // for a terminal
+}
+
+// paint is a colour or the like, as a terminal wants it.
+type paint string
+
+const (
+	plain  paint = ""
+	bold   paint = "1"
+	dim    paint = "2"
+	red    paint = "31"
+	green  paint = "32"
+	yellow paint = "33"
+	cyan   paint = "36"
+)
+
+func (st Style) paint(p paint, s string) string {
+	if !st.Color || p == plain || s == "" {
+		return s
 	}
-	var b strings.Builder
-	for _, s := range steps {
-		indent := 0
-		if s.Point != "" {
-			fmt.Fprintf(&b, "%s\n", s.Point)
-			s.tellPacket(&b, 0)
-			s.Packet = ""
-		}
-		switch {
-		case s.Hook != "":
-			indent = 2
-			fmt.Fprintf(&b, "  %s (%s, priority %d)\n", s.Hook, s.Func, s.Place)
-		case s.Host:
-			fmt.Fprintf(&b, "%s\n", s.say())
-		default:
-			indent = 4 + width + 2
-			fmt.Fprintf(&b, "    %-*s  %s\n", width, s.Func, s.say())
-		}
-		s.tellPacket(&b, indent)
+	return "\x1b[" + string(p) + "m" + s + "\x1b[0m"
+}
+
+// funcWidth is the column of kernel functions.
+const funcWidth = 22
+
+// Columns of the tree.
+const (
+	indentTree = "   "
+	bar        = "│"
+	branch     = "├"
+	corner     = "└"
+)
+
+// WriteText writes a passage for reading: what came and what became of it, then
+// its way as a tree: the machine and the hook functions, below them what each
+// kernel function decided and why, and what that changed in the packet.
+func WriteText(w io.Writer, g *Passage, st Style) error {
+	if st.Width == 0 {
+		st.Width = 100
 	}
-	_, err := io.WriteString(w, b.String())
+	t := &text{Style: st, g: g}
+	t.head()
+	t.tree()
+	t.b.WriteString("\n")
+	_, err := io.WriteString(w, t.b.String())
 	return err
 }
 
-func (s Step) tellPacket(b *strings.Builder, indent int) {
-	if s.Packet != "" {
-		fmt.Fprintf(b, "%*s= %s\n", indent, "", s.Packet)
+// text is a passage being written.
+type text struct {
+	Style
+	b strings.Builder
+	g *Passage
+
+	place string // what the tree is at: a hook function, or ""
+	about int    // packet
+}
+
+// head writes what came and what became of it.
+func (t *text) head() {
+	g := t.g
+	var what string
+	switch g.Type {
+	case "packet":
+		what = fmt.Sprintf("packet %d", g.N)
+	default:
+		what = g.Type
+	}
+	line := fmt.Sprintf("── %s ── %s s ", what, clock(g.Time))
+	if g.Interface == "local" {
+		line += "── from a process of this host "
+	} else if g.Interface != "" {
+		line += fmt.Sprintf("── in by %s ", g.Interface)
+	}
+	line += strings.Repeat("─", max(0, t.Width-utf8.RuneCountInString(line)))
+	t.line(bold, line)
+	if g.Type != "timer" || len(g.Steps) > 1 {
+		t.wrap(indentTree, indentTree, plain, g.Summary)
+	}
+	if g.Text != "" && g.Text != "Done." {
+		t.wrap(indentTree, indentTree, outcomePaint(g), g.Text)
 	}
 }
 
-// say puts a step's outcome in words.
-func (s Step) say() string {
-	var parts []string
+// clock writes a time in seconds with microseconds.
+func clock(s Seconds) string {
+	return fmt.Sprintf("%d.%06d", int64(s)/1e9, int64(s)%1e9/1e3)
+}
+
+func outcomePaint(g *Passage) paint {
+	switch g.Outcome {
+	case Gone:
+		return red
+	case Waiting:
+		return yellow
+	case Sent, Delivered:
+		return green
+	}
+	return cyan
+}
+
+// tree writes the steps.
+func (t *text) tree() {
+	steps := t.g.Steps
+	if t.g.Type == "timer" && len(steps) == 1 {
+		return
+	}
+	for i := range steps {
+		s := &steps[i]
+		t.enter(s)
+		switch {
+		case s.Kind == "hook":
+		case s.Host || s.Hook == "":
+			mark := branch
+			if i == len(steps)-1 {
+				mark = corner
+			}
+			t.hostStep(s, mark)
+		default:
+			t.step(s)
+		}
+	}
+}
+
+// enter writes where the way comes to with a step: another packet, a hook
+// function.
+func (t *text) enter(s *Step) {
+	if s.Packet != 0 && s.Packet != t.about {
+		if t.about != 0 || s.Packet != 1 {
+			p := t.g.Packets[s.Packet-1]
+			t.wrap(indentTree+branch+" ", indentTree+bar+"   ", bold, fmt.Sprintf("packet %s (%s): %s", t.name(s.Packet), kindNames[p.Kind], p.Summary))
+		}
+		t.about, t.place = s.Packet, ""
+	}
+	place := ""
+	if s.Hook != "" {
+		place = fmt.Sprintf("%s %d  %s", s.Point, s.Priority, s.Hook)
+	}
+	if place == t.place && s.Kind != "hook" {
+		return
+	}
+	t.place = place
+	if s.Kind == "hook" {
+		t.b.WriteString(indentTree + branch + " " + t.paint(bold, s.Point) + fmt.Sprintf(" %d  ", s.Priority) + t.paint(bold, s.Hook) + t.paint(dim, " ("+s.Func+"): "+s.Text) + "\n")
+	}
+}
+
+// name numbers the packets of a passage: 1 is the packet itself, 1b and so on
+// are made on its account.
+func (t *text) name(id int) string {
+	n := ""
+	if t.g.N > 0 {
+		n = fmt.Sprint(t.g.N)
+	}
+	if id > 1 {
+		n += "." + fmt.Sprint(id)
+	}
+	return n
+}
+
+var kindNames = map[Kind]string{
+	KindInput: "itself", KindError: "ICMP error", KindFragment: "fragment", KindCopy: "copy for this host", KindKept: "kept",
+}
+
+// hostStep writes what the machine around IPVS does.
+func (t *text) hostStep(s *Step, mark string) {
+	said := hostWords[s.Kind]
+	if said == "" {
+		said = s.Func
+	}
+	body := s.Text
+	p := plain
 	if s.Verdict != "" {
-		parts = append(parts, s.Verdict)
+		said, p = "DROP", red
+		body = fmt.Sprintf("%s: %s (%s)", s.Reason, s.Text, s.Func)
 	}
-	if s.Reason != "" {
-		parts = append(parts, string(s.Reason))
+	switch s.Kind {
+	case "transmit", "deliver":
+		p = green
+		if s.Output > 0 {
+			body += ": " + t.g.Outputs[s.Output-1].Summary
+		}
+	case "end":
+		said = "ends"
 	}
-	if s.Detail != "" {
-		parts = append(parts, s.Detail)
+	t.wrap(indentTree+mark+" "+t.paint(p, pad(said, 10))+" ", indentTree+bar+"            ", plain, body)
+	t.changes(s, indentTree+bar+"            ")
+}
+
+// hostWords name what the machine does.
+var hostWords = map[string]string{
+	"receive": "received", "routing": "routed", "sending": "sent", "mark": "marked", "queue": "kept", "reassemble": "whole",
+	"fragment": "fragments", "resolve": "waits", "transmit": "out", "loop": "looped", "deliver": "in", "icmp": "ICMP",
+	"verdict": "verdict",
+}
+
+// step writes what a kernel function of IPVS decides.
+func (t *text) step(s *Step) {
+	lead := indentTree + bar + "   " + t.paint(cyan, pad(s.Func, funcWidth)) + " "
+	hang := indentTree + bar + "   " + strings.Repeat(" ", funcWidth+1)
+	if s.Verdict != "" {
+		t.wrap(lead+t.paint(verdictPaint(s), s.Verdict)+" ", hang, plain, fmt.Sprintf("%s: %s", s.Reason, s.Text))
+	} else {
+		t.wrap(lead, hang, plain, s.Text)
 	}
-	return strings.Join(parts, ": ")
+	if s.Choice != nil {
+		t.choice(s.Choice, hang)
+	}
+	t.changes(s, hang)
+}
+
+func verdictPaint(s *Step) paint {
+	switch {
+	case s.Verdict == "DROP" || reasons[s.Reason].Effect.String() == "lost":
+		return red
+	case s.Verdict == "STOLEN":
+		return yellow
+	}
+	return green
+}
+
+// maxServers is how many servers of a choice are told of.
+const maxServers = 12
+
+// choice writes a scheduler's figures and servers.
+func (t *text) choice(c *Choice, hang string) {
+	for _, f := range c.Figures {
+		t.wrap(hang, hang+"  ", dim, f.Name+": "+f.Value)
+	}
+	if len(c.Servers) == 0 {
+		return
+	}
+	width, loads, slots := len("server"), false, false
+	for _, x := range c.Servers {
+		width = max(width, len(x.Address))
+		loads, slots = loads || x.Load != 0, slots || x.Slots != 0
+	}
+	row := func(mark, addr, weight, active, inactive, load, slot, why string) string {
+		s := fmt.Sprintf("%s%-*s %6s %6s %8s", mark, width, addr, weight, active, inactive)
+		if loads {
+			s += fmt.Sprintf(" %6s", load)
+		}
+		if slots {
+			s += fmt.Sprintf(" %5s", slot)
+		}
+		return s + "  " + why
+	}
+	hang = hang[:len(hang)-2]
+	t.line(plain, hang+t.paint(dim, strings.TrimRight(row("  ", "server", "weight", "active", "inactive", "load", "slots", ""), " ")))
+	told := 0
+	for _, x := range c.Servers {
+		chosen := x.Address == c.Dest && x.Why == "server-chosen"
+		if told >= maxServers && !chosen {
+			continue
+		}
+		told++
+		n := func(v int32) string { return fmt.Sprint(v) }
+		mark, p := "  ", plain
+		if chosen {
+			mark, p = "▸ ", bold
+		}
+		why := strings.ReplaceAll(strings.TrimPrefix(string(x.Why), "server-"), "-", " ")
+		t.line(plain, hang+t.paint(p, row(mark, x.Address, n(x.Weight), n(x.Active), n(x.Inactive), n(x.Load), fmt.Sprint(x.Slots), why)))
+	}
+	if n := len(c.Servers) - told; n > 0 {
+		t.line(dim, fmt.Sprintf("%s  … and %d more", hang, n))
+	}
+}
+
+// changes writes what changed in the packet: of each field the old and the new
+// value; of checksums, which follow the rest, only whose.
+func (t *text) changes(s *Step, hang string) {
+	var sums []string
+	for _, l := range s.Removed {
+		t.wrap(hang+"- ", hang+"    ", plain, l.oneLine())
+	}
+	for _, l := range s.Added {
+		t.wrap(hang+t.paint(bold, "+ "), hang+"    ", bold, l.oneLine())
+	}
+	for _, c := range s.Changes {
+		name := c.Layer + " " + c.Field
+		if c.Quoted {
+			name = "quoted " + name
+		}
+		if c.Field == "checksum" {
+			sums = append(sums, strings.TrimSuffix(name, " checksum"))
+			continue
+		}
+		t.wrap(hang+pad(name, 18)+" ", hang+"  ", plain, orNone(c.Old)+" → "+t.paint(bold, orNone(c.New)))
+	}
+	if len(sums) > 0 {
+		t.wrap(hang, hang+"  ", dim, "checksums of "+strings.Join(sums, ", ")+" follow")
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// oneLine tells of a header in a line.
+func (l *Layer) oneLine() string {
+	var s strings.Builder
+	s.WriteString(l.Name)
+	for i, f := range l.Fields {
+		if f.Name == "checksum" {
+			continue
+		}
+		sep := ", "
+		if i == 0 {
+			sep = " "
+		}
+		s.WriteString(sep + f.Name + " " + f.Value)
+	}
+	return s.String()
+}
+
+func (t *text) line(p paint, s string) { t.b.WriteString(t.paint(p, s) + "\n") }
+
+// wrap writes text behind lead, and where it is too long on lines of their own
+// behind hang.
+func (t *text) wrap(lead, hang string, p paint, s string) {
+	at := visible(lead)
+	room := t.Width - at
+	t.b.WriteString(lead)
+	first := true
+	for word := range strings.SplitSeq(s, " ") {
+		n := visible(word)
+		switch {
+		case first:
+		case n+1 <= room:
+			t.b.WriteString(" ")
+			room--
+		default:
+			t.b.WriteString("\n" + hang)
+			room = t.Width - visible(hang)
+		}
+		t.b.WriteString(t.paint(p, word))
+		room -= n
+		first = false
+	}
+	t.b.WriteString("\n")
+}
+
+// visible is the number of columns that s takes.
+func visible(s string) int {
+	n := 0
+	for i := 0; i < len(s); {
+		if s[i] == 0x1b {
+			if end := strings.IndexByte(s[i:], 'm'); end >= 0 {
+				i += end + 1
+				continue
+			}
+		}
+		_, size := utf8.DecodeRuneInString(s[i:])
+		i += size
+		n++
+	}
+	return n
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
 }

@@ -35,20 +35,23 @@ var (
 // one without servers.
 type director struct {
 	*host.Host
+	dir *hooks.Director
 	rec trace.Recorder
 }
 
 // Frame implements host.Sink.
-func (*director) Frame(string, []byte) {}
+func (d *director) Frame(name string, b []byte) { d.rec.Output(name, b) }
 
 // Local implements host.Sink.
-func (*director) Local([]byte) {}
+func (d *director) Local(b []byte) { d.rec.Output("local", b) }
 
 func newDirector(t *testing.T) *director {
 	t.Helper()
 	d := &director{}
 	d.Host = host.New(host.Config{Sink: d, Listener: &d.rec})
-	dir := hooks.New(hooks.Config{Stack: d.Host})
+	dir := hooks.New(hooks.Config{Stack: d.Host, Listener: &d.rec})
+	d.dir = dir
+	d.rec.IfName = d.IfName
 	d.SetHooks(dir)
 	nowhere := web
 	nowhere.Port = 81
@@ -128,14 +131,19 @@ func TestText(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			var got strings.Builder
 			for i, p := range c.packets {
-				if err := d.Receive(c.ifname, frame(p), time.Duration(i+1)*time.Millisecond); err != nil {
+				at := time.Duration(i+1) * time.Millisecond
+				d.rec.Begin(true)
+				if err := d.Receive(c.ifname, frame(p), at); err != nil {
 					t.Fatal(err)
 				}
-			}
-			var got strings.Builder
-			if err := trace.WriteText(&got, d.rec.Steps); err != nil {
-				t.Fatal(err)
+				g := trace.Passage{Type: "packet", N: i + 1, Time: trace.Seconds(at), Interface: c.ifname, Frame: frame(p)}
+				d.rec.Take(&g, d.dir.Conn)
+				trace.Conclude(&g)
+				if err := trace.WriteText(&got, &g, trace.Style{}); err != nil {
+					t.Fatal(err)
+				}
 			}
 			file := filepath.Join("testdata", c.name+".txt")
 			if *update {
@@ -169,11 +177,13 @@ func FuzzSummary(f *testing.F) {
 	})
 }
 
-// A connection's end is no step of a packet's way.
+// A connection's end is a step that is about no packet.
 func TestWithoutPacket(t *testing.T) {
 	var r trace.Recorder
 	r.Event(nil, hooks.Ended{Why: hooks.ReasonTimedOut, Conn: &conntrack.Conn{}})
-	if len(r.Steps) > 0 {
-		t.Errorf("steps: %+v", r.Steps)
+	g := trace.Passage{Type: "timer"}
+	r.Take(&g, nil)
+	if len(g.Steps) != 1 || g.Steps[0].Packet != 0 || g.Steps[0].Kind != "end" {
+		t.Errorf("steps: %+v", g.Steps)
 	}
 }

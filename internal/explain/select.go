@@ -1,0 +1,70 @@
+package explain
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"goipvs/internal/trace"
+)
+
+// Select hands on only some packets. What happens without a packet it leaves
+// out.
+type Select struct {
+	Sink
+	Packets Numbers // none: all
+}
+
+// Passage implements Sink.
+func (s *Select) Passage(g *trace.Passage) error {
+	if g.Type != "packet" || len(s.Packets) > 0 && !s.Packets.Has(g.N) {
+		return nil
+	}
+	return s.Sink.Passage(g)
+}
+
+// Numbers are packets' numbers: ranges, each with its first and last one.
+type Numbers [][2]int
+
+// Has reports whether n is one of them.
+func (n Numbers) Has(number int) bool {
+	for _, r := range n {
+		if r[0] <= number && number <= r[1] {
+			return true
+		}
+	}
+	return false
+}
+
+// String implements pflag.Value.
+func (n *Numbers) String() string {
+	var all []string
+	for _, r := range *n {
+		s := strconv.Itoa(r[0])
+		if r[1] != r[0] {
+			s += "-" + strconv.Itoa(r[1])
+		}
+		all = append(all, s)
+	}
+	return strings.Join(all, ",")
+}
+
+// Set adds numbers: "3" or "3,7-9".
+func (n *Numbers) Set(text string) error {
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		a, err := strconv.Atoi(first)
+		b := a
+		if err == nil && isRange {
+			b, err = strconv.Atoi(last)
+		}
+		if err != nil || a < 1 || b < a {
+			return fmt.Errorf("%q is no number of a packet, and no range of them", part)
+		}
+		*n = append(*n, [2]int{a, b})
+	}
+	return nil
+}
+
+// Type implements pflag.Value.
+func (*Numbers) Type() string { return "numbers" }
