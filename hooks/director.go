@@ -207,12 +207,12 @@ func (d *Director) PutOff(s *conntrack.Shard, c *conntrack.Conn) {
 	}
 }
 
-// validAddr reports whether a server's address will do. Of IPv6 that needs no
-// route.
+// validAddr reports whether a server's address will do. One of IPv6 is judged by
+// itself, without a route.
 //
 // Kernel: ip_vs_ctl.c, ip_vs_new_dest (6.1).
 func (d *Director) validAddr(f packet.Family, a packet.Addr) bool {
-	if f == packet.IPv6 && !a.IsZero() && !a.IsMulticast(f) && !a.IsLinkLocal6() {
+	if f == packet.IPv6 && !a.IsZero() && !a.IsMulticast(f) && !a.IsLinkLocal6() && !a.Netip(f).Is4In6() {
 		return true
 	}
 	t := d.stack.AddrType(f, a)

@@ -210,7 +210,7 @@ func TestValidAddr(t *testing.T) {
 		"10.1.0.11": true, "10.1.0.1": true, "127.0.0.1": true,
 		"0.0.0.0": false, "255.255.255.255": false, "224.0.0.1": false,
 		"2001:db8:1::b": true, "2001:db8:1::1": true, "::1": true, "fe80::1": true,
-		"::": false, "ff02::1": false, "fe80::2": false,
+		"::": false, "ff02::1": false, "fe80::2": false, "::ffff:10.1.0.11": false, "::10.1.0.11": true,
 		"2001:db8:2::1": true, "192.0.2.99": true, // without a route
 	} {
 		w := newWorld(t)

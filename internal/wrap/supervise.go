@@ -26,7 +26,7 @@ const ready = "ready"
 
 // The subcommand of goipvs that calls Detach and, with SupervisorFlag, Supervise.
 const (
-	SupervisorCommand = "wrap-supervisor"
+	SupervisorCommand = "supervise"
 	SupervisorFlag    = "--serve"
 )
 
