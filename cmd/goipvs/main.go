@@ -90,6 +90,7 @@ To see it work on this machine alone: goipvs lab`,
 		newIpvsadmCommand(&socket),
 		newWrapCommand(&socket),
 		newWrapSupervisorCommand(),
+		newTopCommand(&socket),
 	)
 	return root
 }

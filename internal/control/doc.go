@@ -11,5 +11,5 @@
 //
 // Beside the kernel's commands there are a few of goipvs's own, for what the
 // kernel shows and takes under /proc: CmdGetProc, CmdGetSetting and
-// CmdSetSetting.
+// CmdSetSetting; and CmdGetCounts.
 package control

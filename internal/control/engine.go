@@ -246,5 +246,6 @@ func init() {
 		CmdSetSetting: {policy: extPolicy, do: (*Engine).setSetting},
 		CmdGetSockopt: {policy: extPolicy, dump: (*Engine).getSockoptFor},
 		CmdSetSockopt: {policy: extPolicy, do: (*Engine).setSockoptFor},
+		CmdGetCounts:  {policy: extPolicy, dump: (*Engine).dumpCounts},
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"goipvs/hooks"
 	"goipvs/internal/control"
+	"goipvs/internal/live/metrics"
 	"goipvs/internal/live/rules"
 	"goipvs/packet"
 	"goipvs/sched"
@@ -16,10 +17,11 @@ import (
 // follow, before the change is acknowledged.
 type backend struct {
 	*hooks.Director
-	tables *rules.Tables
-	bit    uint32
-	note   func(string)
-	now    func() // brings the director's clock up to now
+	tables  *rules.Tables
+	bit     uint32
+	note    func(string)
+	now     func() // brings the director's clock up to now
+	figures func() *metrics.Snapshot
 
 	mu      sync.Mutex
 	held    bool // changes wait for release

@@ -162,7 +162,7 @@ func (d *daemon) open() error {
 		d.Log(s)
 	}
 	d.backend = newBackend(d.director, d.tables, d.Bit, d.Log)
-	d.backend.now = d.clock.catchUp
+	d.backend.now, d.backend.figures = d.clock.catchUp, d.figures
 	d.engine = control.NewEngine(d.backend)
 	d.machine, err = machine.Open(j, left, d, d.Log)
 	return err

@@ -1,29 +1,44 @@
 package live
 
 import (
+	"strconv"
+	"strings"
+
+	"goipvs/internal/control"
 	"goipvs/internal/live/metrics"
 	"goipvs/internal/live/queue"
+	"goipvs/packet"
 )
 
-// openMetrics listens where metrics are wanted.
+var _ control.Counter = (*backend)(nil)
+
+// openMetrics listens where metrics are wanted, and opens what they and goipvs
+// top are told from.
 func (d *daemon) openMetrics() (err error) {
-	if d.Metrics == "" {
-		return nil
-	}
 	if d.status, err = queue.OpenStatus(); err == nil {
 		d.opened(d.status.Close)
 	} // else the kernel's side isn't known
+	if d.Metrics == "" {
+		return nil
+	}
 	if d.metrics, err = metrics.Listen(d.Metrics, metrics.NewCollector(d.snapshot)); err == nil {
 		d.opened(d.metrics.Close)
 	}
 	return err
 }
 
-// hookNames are the label values of metrics.
-var hookNames = [...]string{queue.HookLocalIn: "local_in", queue.HookForward: "forward", queue.HookLocalOut: "local_out"}
-
 // snapshot is what metrics show. It may be called from any goroutine.
 func (d *daemon) snapshot() *metrics.Snapshot {
+	s := d.figures()
+	d.director.View(s.AddServices)
+	return s
+}
+
+// hookNames are the hooks as metrics call them.
+var hookNames = [...]string{queue.HookLocalIn: "local_in", queue.HookForward: "forward", queue.HookLocalOut: "local_out"}
+
+// figures is a snapshot without services. It may be called from any goroutine.
+func (d *daemon) figures() *metrics.Snapshot {
 	s := &metrics.Snapshot{
 		Reasons: d.director.Reasons(), Conns: d.director.NumConns(),
 		Truncated: d.counts.Truncated.Load(), Limited: d.counts.Limited.Load(),
@@ -52,6 +67,46 @@ func (d *daemon) snapshot() *metrics.Snapshot {
 		q.Number = number
 		s.Queues = append(s.Queues, q)
 	}
-	d.director.View(s.AddServices)
 	return s
+}
+
+// maxStates is how many connections there may be for their states to be
+// counted: while that is done, packets wait for a part of the table.
+const maxStates = 1 << 20
+
+// Counts implements control.Counter: conns; packets/HOOK/FATE;
+// verdict/VERDICT/REASON; state/PROTOCOL/STATE, of the connections, while there
+// are no more than a million; queue/NUMBER/waiting, full, unread; injected/BY,
+// refused/BY; truncated; limited.
+func (b *backend) Counts() (all []control.Count) {
+	s := b.figures()
+	add := func(n uint64, name ...string) {
+		all = append(all, control.Count{Name: strings.Join(name, "/"), N: n})
+	}
+	add(uint64(s.Conns), "conns")
+	for _, p := range s.Packets {
+		add(p.Packets, "packets", p.Hook, p.Verdict)
+	}
+	for _, r := range s.Reasons {
+		add(r.Packets, "verdict", strings.ToLower(r.Verdict.String()), string(r.Reason))
+	}
+	if s.Conns <= maxStates {
+		for _, x := range b.States() {
+			add(uint64(x.Conns), "state", packet.ProtoName(x.Protocol), x.State)
+		}
+	}
+	for _, q := range s.Queues {
+		if n := strconv.Itoa(int(q.Number)); q.Known {
+			add(q.Waiting, "queue", n, "waiting")
+			add(q.Full, "queue", n, "full")
+			add(q.Unread, "queue", n, "unread")
+		}
+	}
+	for _, i := range s.Injected {
+		add(i.Sent, "injected", i.By)
+		add(i.Failed, "refused", i.By)
+	}
+	add(s.Truncated, "truncated")
+	add(s.Limited, "limited")
+	return all
 }

@@ -2,13 +2,13 @@ package metrics
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"goipvs/internal/live/queue"
 	"goipvs/packet"
 	"goipvs/sched"
-	"goipvs/xmit"
 )
 
 // The labels of a service, and those that a server has besides: node_exporter's
@@ -99,7 +99,7 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 		o.counter(packets, p.Packets, p.Hook, p.Verdict)
 	}
 	for _, r := range s.Reasons {
-		o.counter(verdicts, r.Packets, verdictName(r.Verdict), string(r.Reason))
+		o.counter(verdicts, r.Packets, strings.ToLower(r.Verdict.String()), string(r.Reason))
 	}
 	for _, i := range s.Injected {
 		o.counter(injected, i.Sent, i.By)
@@ -115,10 +115,6 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	for i := range s.Services {
 		o.service(&s.Services[i])
 	}
-}
-
-func verdictName(v xmit.Verdict) string {
-	return map[xmit.Verdict]string{xmit.Accept: "accept", xmit.Drop: "drop", xmit.Stolen: "stolen"}[v]
 }
 
 // output makes metrics.
