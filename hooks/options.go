@@ -27,6 +27,9 @@ func (d *Director) SetFlushUDP(on bool) {
 	}
 }
 
+// FlushUDP returns what SetFlushUDP set.
+func (d *Director) FlushUDP() bool { return d.flushAllUDP.Load() }
+
 // ownTimeout gives a connection the timeout that its service has for its state,
 // if it has one.
 func (d *Director) ownTimeout(c *conntrack.Conn) {

@@ -28,4 +28,8 @@ type Backend interface {
 	Setting(name string) (string, error)
 	SetSetting(name, value string) error
 	Totals() (total, rate sched.Counters)
+	DeleteConns(*hooks.ConnFilter) (gone, kept int)
+	SetOptions(sched.ServiceKey, sched.Options) error
+	FlushUDP() bool
+	SetFlushUDP(bool)
 }

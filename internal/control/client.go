@@ -140,8 +140,10 @@ func (c *Client) key(cmd uint8, k sched.ServiceKey) error {
 }
 
 // key writes a service's key as a message's service attribute.
-func (w *writer) key(k sched.ServiceKey) {
-	n := w.nest(CmdAttrService)
+func (w *writer) key(k sched.ServiceKey) { w.keyAs(CmdAttrService, k) }
+
+func (w *writer) keyAs(typ uint16, k sched.ServiceKey) {
+	n := w.nest(typ)
 	w.serviceKey(k)
 	w.endNest(n)
 }
@@ -171,9 +173,7 @@ func (c *Client) putDest(cmd uint8, k sched.ServiceKey, d *sched.DestConfig) err
 	return named(d.DestKey, c.do(cmd, flagAck, func(w *writer) {
 		w.key(k)
 		n := w.nest(CmdAttrDest)
-		w.u16(DestAttrAddrFamily, afOf(d.Family))
-		w.bytes(DestAttrAddr, d.Addr[:])
-		w.be16(DestAttrPort, d.Port)
+		w.destKey(d.DestKey)
 		if cmd != CmdDelDest {
 			w.u32(DestAttrFwdMethod, uint32(d.Forward))
 			w.u32(DestAttrWeight, uint32(d.Weight))
@@ -185,6 +185,13 @@ func (c *Client) putDest(cmd uint8, k sched.ServiceKey, d *sched.DestConfig) err
 		}
 		w.endNest(n)
 	}, nil))
+}
+
+// destKey writes the attributes of a server's key.
+func (w *writer) destKey(k sched.DestKey) {
+	w.u16(DestAttrAddrFamily, afOf(k.Family))
+	w.bytes(DestAttrAddr, k.Addr[:])
+	w.be16(DestAttrPort, k.Port)
 }
 
 // Timeouts returns the timeouts of TCP ESTABLISHED, TCP FIN_WAIT and UDP.

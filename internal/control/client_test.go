@@ -215,7 +215,6 @@ func TestClientDaemons(t *testing.T) {
 func TestClientProc(t *testing.T) {
 	const n = 5_000
 	e := NewEngine(crowd{director(), n})
-	e.window = 100 << 10 // a quarter of the text
 	c := NewClient(e.Conn())
 	for _, name := range []string{ProcConns, ProcConnSync} {
 		var b bytes.Buffer

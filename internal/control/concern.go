@@ -35,10 +35,12 @@ func Concern(msg []byte) Concerned {
 	switch {
 	case h.typ == FamilyID:
 		return Requests
-	case h.typ != ctrlID || h.flags&flagRequest == 0 || len(msg) < nlHeader+genlHeader || msg[nlHeader] != ctrlGetFamily:
+	case h.typ != ctrlID || h.flags&flagRequest == 0 || len(msg) < nlHeader+genlHeader:
 		return Nothing
-	case h.flags&flagDump == flagDump:
+	case msg[nlHeader] == ctrlGetFamily && h.flags&flagDump == flagDump:
 		return Families
+	case msg[nlHeader] != ctrlGetFamily && msg[nlHeader] != ctrlGetPolicy:
+		return Nothing
 	}
 	a, err := ctrlPolicy.parse(msg[nlHeader+genlHeader:])
 	switch {

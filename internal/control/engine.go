@@ -11,10 +11,8 @@ type Engine struct {
 	b  Backend
 	mu sync.Mutex // held while a request is looked at and carried out (Kernel: __ip_vs_mutex)
 
-	// listings has a place for each listing of connections that is under way,
-	// since each takes memory: window is how much text is held at a time.
+	// listings has a place for each listing of connections that is under way.
 	listings chan struct{}
-	window   int
 }
 
 // maxListings is how many listings of connections are made at a time.
@@ -22,7 +20,7 @@ const maxListings = 4
 
 // NewEngine returns the engine that acts on b.
 func NewEngine(b Backend) *Engine {
-	return &Engine{b: b, listings: make(chan struct{}, maxListings), window: textWindow}
+	return &Engine{b: b, listings: make(chan struct{}, maxListings)}
 }
 
 // Caller is who sends a request.
@@ -247,5 +245,9 @@ func init() {
 		CmdGetSockopt: {policy: extPolicy, dump: (*Engine).getSockoptFor},
 		CmdSetSockopt: {policy: extPolicy, do: (*Engine).setSockoptFor},
 		CmdGetCounts:  {policy: extPolicy, dump: (*Engine).dumpCounts},
+		CmdGetConns:   {policy: extPolicy, dump: (*Engine).getConns},
+		CmdDelConns:   {policy: extPolicy, do: (*Engine).delConns},
+		CmdGetOptions: {policy: extPolicy, do: (*Engine).getOptions},
+		CmdSetOptions: {policy: extPolicy, do: (*Engine).setOptions},
 	}
 }

@@ -6,13 +6,8 @@ import (
 	"goipvs/hooks"
 )
 
-const (
-	// textChunk is how much text one datagram carries.
-	textChunk = 32 << 10
-	// textWindow is how much text of the connection table is held at a time, in
-	// octets: enough for 800,000 connections.
-	textWindow = 64 << 20
-)
+// textChunk is how much text one datagram carries.
+const textChunk = 32 << 10
 
 // dumpProc sends the text of a file of /proc/net.
 func (e *Engine) dumpProc(r *request) error {
@@ -35,11 +30,8 @@ func (e *Engine) dumpProc(r *request) error {
 	return nil
 }
 
-// dumpConns sends a listing of connections. Who asks may be slow, and the table
-// can't be held for him; so the table is walked with what fits into a window
-// put down, and again from there after that was sent. As in the kernel, that
-// isn't a snapshot: with more than a window's worth of connections those that
-// come and go meanwhile make others be missed or listed twice.
+// dumpConns sends a listing of connections. Who asks may be slow: nothing is held
+// for him.
 //
 // Kernel: ip_vs_conn.c, ip_vs_conn_array (6.1).
 func (e *Engine) dumpConns(r *request, head string, row func([]byte, *hooks.ConnInfo) []byte) {
@@ -47,31 +39,17 @@ func (e *Engine) dumpConns(r *request, head string, row func([]byte, *hooks.Conn
 	defer func() { <-e.listings }()
 	d := newDump(r, CmdGetProc)
 	d.text([]byte(head))
-	var chunks [][]byte
-	for from, more := 0, true; more && r.err == nil; {
-		more = false
-		n, held := 0, 0
-		var cur []byte
-		chunks = chunks[:0]
-		e.b.Conns(func(c *hooks.ConnInfo) bool {
-			if n++; n <= from {
-				return true
-			}
-			if cur == nil {
-				cur = make([]byte, 0, textChunk)
-			}
-			if cur = row(cur, c); len(cur) > textChunk-maxRow {
-				chunks, cur, held = append(chunks, cur), nil, held+len(cur)
-			}
-			more = held > e.window
-			return !more
-		})
-		from = n
-		for _, c := range append(chunks, cur) {
-			d.text(c)
+	d.flush()
+	cur := make([]byte, 0, textChunk)
+	e.b.Conns(func(c *hooks.ConnInfo) bool {
+		if cur = row(cur, c); len(cur) > textChunk-maxRow {
+			d.text(cur)
 			d.flush()
+			cur = cur[:0]
 		}
-	}
+		return r.err == nil
+	})
+	d.text(cur)
 	d.finish()
 }
 

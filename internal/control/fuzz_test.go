@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"goipvs/hooks"
 	"goipvs/packet"
 )
 
@@ -38,6 +39,9 @@ func FuzzEngine(f *testing.F) {
 	f.Add(dumpOf(CmdGetProc, raw(ExtName, []byte(ProcServices)...)))
 	f.Add(do(CmdSetSetting, raw(ExtName, []byte("conntrack")...), raw(ExtText, '1')))
 	f.Add(dumpOf(CmdGetSetting))
+	f.Add(dumpOf(CmdGetConns, nestAs(ExtFilter|attrNested, u16(FilterFamily, afINET), raw(FilterClient, 1, 2, 3, 4), u8(FilterClientBits, 24))))
+	f.Add(do(CmdDelConns, nestAs(ExtFilter|attrNested, str(FilterState, "UDP"))))
+	f.Add(do(CmdSetOptions, nestAs(ExtService|attrNested, key4(1)...), nestAs(ExtOptions|attrNested, u32(OptUDP, 9))))
 	e := newEngine()
 	f.Fuzz(func(t *testing.T, req []byte) {
 		e.b.Flush()
@@ -87,6 +91,9 @@ func FuzzAnswer(f *testing.F) {
 		_, _, _, _ = c().Timeouts()
 		_, _ = c().Settings()
 		_ = c().Proc(ProcStats, io.Discard)
+		_ = c().Conns(&hooks.ConnFilter{}, 0, func(*hooks.ConnInfo) error { return nil })
+		_, _, _ = c().DeleteConns(&hooks.ConnFilter{})
+		_, _ = c().Options(nil)
 	})
 }
 

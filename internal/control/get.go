@@ -139,15 +139,21 @@ func (d *dump) start(f func(*writer)) int {
 	return at
 }
 
-// flush sends what there is.
-func (d *dump) flush() {
+// send sends the datagrams that are full.
+func (d *dump) send() {
 	for _, b := range d.full {
 		d.r.put(b)
 	}
+	d.full = d.full[:0]
+}
+
+// flush sends what there is.
+func (d *dump) flush() {
+	d.send()
 	if d.cur != nil {
 		d.r.put(d.cur.b)
 	}
-	d.full, d.cur = nil, nil
+	d.cur = nil
 }
 
 // finish sends what there is and the end mark, which has a datagram of its own.

@@ -79,10 +79,4 @@ var (
 		StatsAttrInBPS:    {fixed, 4},
 		StatsAttrOutBPS:   {fixed, 4},
 	}
-	extPolicy = policy{
-		ExtName:   {atMost, 256},
-		ExtText:   {atMost, 0},
-		ExtOption: {fixed, 4},
-		ExtLength: {fixed, 4},
-	}
 )

@@ -30,30 +30,6 @@ const (
 	CmdFlush
 )
 
-// goipvs's own commands, which no kernel has.
-//
-// CmdGetProc dumps the text of a file of /proc/net: the request names it in
-// ExtName, each answer has a piece of the text in ExtText. CmdGetSetting asks
-// for the setting in ExtName, or dumps all; answers have ExtName and ExtText.
-// CmdSetSetting sets ExtName to ExtText. Names and texts aren't terminated by a
-// zero octet. CmdGetSockopt and CmdSetSockopt carry the old interface; see
-// sockrelay.go.
-const (
-	CmdGetProc = 200 + iota
-	CmdGetSetting
-	CmdSetSetting
-	CmdGetSockopt
-	CmdSetSockopt
-)
-
-// The attributes of goipvs's own commands.
-const (
-	ExtName   = 1
-	ExtText   = 2
-	ExtOption = 3
-	ExtLength = 4
-)
-
 // The attributes of commands.
 //
 // Kernel: include/uapi/linux/ip_vs.h, IPVS_CMD_ATTR_* (6.1).

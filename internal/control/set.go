@@ -93,25 +93,11 @@ func (e *Engine) parseService(b []byte, full bool) (c sched.ServiceConfig, there
 	if err != nil {
 		return c, false, syscall.EINVAL
 	}
-	byAddr := a.has(SvcAttrProtocol, SvcAttrAddr, SvcAttrPort)
-	if !a.has(SvcAttrAF) || !a.has(SvcAttrFWMark) && !byAddr {
-		return c, false, syscall.EINVAL
-	}
-	if c.Family, err = parseFamily(a.u16(SvcAttrAF)); err != nil {
+	if c.ServiceKey, err = parseServiceKey(a); err != nil {
 		return c, false, err
 	}
-	if a.has(SvcAttrFWMark) {
-		if c.FWMark = a.u32(SvcAttrFWMark); c.FWMark == 0 {
-			c.Protocol = packet.ProtoTCP
-		}
-	} else {
-		p := a.u16(SvcAttrProtocol)
-		if p > 255 {
-			return c, false, syscall.EINVAL
-		}
-		c.Protocol = uint8(p)
-		c.Addr = a.addr(SvcAttrAddr, c.Family)
-		c.Port = a.be16(SvcAttrPort)
+	if c.FWMark == 0 && a.has(SvcAttrFWMark) {
+		c.ServiceKey = sched.ServiceKey{Family: c.Family, Protocol: packet.ProtoTCP}
 	}
 	var old sched.ServiceFlags
 	e.b.View(func(t *sched.Table) {
@@ -139,6 +125,28 @@ func (e *Engine) parseService(b []byte, full bool) (c sched.ServiceConfig, there
 		c.Netmask = binary.BigEndian.Uint32(a[SvcAttrNetmask])
 	}
 	return c, there, nil
+}
+
+// parseServiceKey reads a service's key of its attributes.
+func parseServiceKey(a attrs) (k sched.ServiceKey, err error) {
+	if !a.has(SvcAttrAF) || !a.has(SvcAttrFWMark) && !a.has(SvcAttrProtocol, SvcAttrAddr, SvcAttrPort) {
+		return k, syscall.EINVAL
+	}
+	if k.Family, err = parseFamily(a.u16(SvcAttrAF)); err != nil {
+		return k, err
+	}
+	if a.has(SvcAttrFWMark) {
+		k.FWMark = a.u32(SvcAttrFWMark)
+		return k, nil
+	}
+	p := a.u16(SvcAttrProtocol)
+	if p > 255 {
+		return k, syscall.EINVAL
+	}
+	k.Protocol = uint8(p)
+	k.Addr = a.addr(SvcAttrAddr, k.Family)
+	k.Port = a.be16(SvcAttrPort)
+	return k, nil
 }
 
 const hz = uint32(conntrack.HZ)
