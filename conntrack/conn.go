@@ -44,21 +44,20 @@ type Conn struct {
 	Family, DestFamily    packet.Family
 	Protocol              uint8
 	State                 uint8
-	slot                  uint16 // of the wheel, counted from 1; 0: the timer isn't running
+	slot                  uint16 // of the wheel, see wheel.arm; 0: the timer isn't running
 	Flags                 Flags
 	Timeout               uint32 // ticks that Put sets the timer to
 	expires               uint32 // tick at which it is due
 	DestID                uint32 // sched.Dest; 0: none
-	FWMark                uint32
 	InPkts                uint32
-	NControl              int32 // connections that it controls
-	Control               Ref   // what controls it: a template, or FTP's control connection
-	self                  Ref
-	hash                  uint32
-	next                  uint32 // in its bucket, or in the free list
-	tnext, tprev          uint32 // in its slot of the wheel
+	Control               Ref    // what controls it: a template, or FTP's control connection
 	ext                   uint32 // Ext, in the shard's side table; 0: none
-	born                  uint32 // second of the table's clock at which it was made
+	self                  Ref
+
+	// What an existing connection's packets don't need.
+	born         uint32 // second of the table's clock at which it was made
+	NControl     int32  // connections that it controls
+	tnext, tprev uint32 // in its slot of the wheel; tnext also in the free list
 }
 
 // Assured is the state bit of a template one of whose connections was
@@ -115,7 +114,6 @@ type New struct {
 	DPort      uint16
 	Flags      Flags
 	DestID     uint32
-	FWMark     uint32
 	FTP        bool // it is an FTP control connection
 }
 

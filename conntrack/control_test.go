@@ -10,10 +10,10 @@ import (
 // connection of a persistent service has it, without the middle if it is not
 // wanted.
 func chain(s *Shard, middle bool) (c, ctl, ct *Conn) {
-	ct = s.New(&New{Flags: Template, FWMark: 3})
-	c = s.New(&New{Key: Key{CPort: 1}, FWMark: 1})
+	ct = s.New(&New{Flags: Template, DestID: 3})
+	c = s.New(&New{Key: Key{CPort: 1}, DestID: 1})
 	if middle {
-		ctl = s.New(&New{Key: Key{CPort: 2}, FWMark: 2})
+		ctl = s.New(&New{Key: Key{CPort: 2}, DestID: 2})
 		s.AddControl(ctl, ct)
 		s.AddControl(c, ctl)
 		s.Put(ctl)
@@ -86,7 +86,7 @@ func TestDropChain(t *testing.T) {
 				ct.State = Assured
 			}
 			if c.sibling {
-				s.AddControl(s.New(&New{FWMark: 4}), ct)
+				s.AddControl(s.New(&New{DestID: 4}), ct)
 			}
 			if !s.Delete(conn) {
 				t.Fatal("Delete = false")

@@ -8,26 +8,33 @@ import "goipvs/packet"
 //
 // Kernel: ip_vs_conn.c, ip_vs_random_dropentry (6.1).
 func (t *Table) RandomDrop(random func() uint32, onePacket func(*Conn) bool) {
-	const share = 32
+	const share, atOnce = 32, 16
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.Lock()
-		buckets := s.index.mask + s.index.split + 1
-		for range buckets / share {
-			s.dropBucket(random(), onePacket)
-		}
+		buckets := s.index.size() / share
 		s.Unlock()
+		for n := range buckets {
+			if n%atOnce == 0 {
+				s.Lock()
+			}
+			s.dropBucket(random(), onePacket)
+			if n%atOnce == atOnce-1 || n == buckets-1 {
+				s.Unlock()
+			}
+		}
 	}
 }
 
 func (s *Shard) dropBucket(hash uint32, onePacket func(*Conn) bool) {
-	for i := *s.index.bucket(hash); i != 0; {
-		c := s.at(i)
-		if c.self == 0 {
-			return // went with the one before, which it controlled
-		}
-		i = c.next
-		if c.NControl == 0 && s.droppable(c, onePacket) {
+	s.places = s.places[:0]
+	s.index.each(s.index.bucket(hash), func(i uint32) bool {
+		s.places = append(s.places, i)
+		return true
+	})
+	for _, i := range s.places {
+		// One may be gone already, with another that it controlled.
+		if c := s.at(i); c.self != 0 && c.NControl == 0 && s.droppable(c, onePacket) {
 			s.Delete(c)
 		}
 	}

@@ -40,7 +40,7 @@ func TestRandomDropTakesHalfOpenAndLittleUsed(t *testing.T) {
 			s.Unlock()
 			tab.Advance(tt.idle)
 			// Every hash: so that the connection's bucket is among those looked at.
-			for h := range uint32(1 << bucketBits) {
+			for h := range uint32(1 << lineBits) {
 				s.Lock()
 				s.dropBucket(h, func(*Conn) bool { return false })
 				s.Unlock()

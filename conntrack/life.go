@@ -13,15 +13,12 @@ func (s *Shard) New(n *New) *Conn {
 	if c == nil {
 		return nil
 	}
-	*c = Conn{
-		Family: n.Family, DestFamily: n.DestFamily, Protocol: n.Protocol,
-		Client: n.Client, Virtual: n.Virtual, Dest: n.Dest,
-		CPort: n.CPort, VPort: n.VPort, DPort: n.DPort,
-		Flags: n.Flags &^ hashed, DestID: n.DestID, FWMark: n.FWMark,
-		Timeout: 3 * HZ,
-		self:    Ref(s.no<<refBits | i),
-		born:    uint32(s.now() / uint64(HZ)),
-	}
+	c.Client, c.Virtual, c.Dest = n.Client, n.Virtual, n.Dest
+	c.CPort, c.VPort, c.DPort = n.CPort, n.VPort, n.DPort
+	c.Family, c.DestFamily, c.Protocol = n.Family, n.DestFamily, n.Protocol
+	c.Flags, c.DestID, c.born = n.Flags&^hashed, n.DestID, uint32(s.now()/uint64(HZ))
+	c.Timeout = 3 * HZ
+	c.self = Ref(s.no<<refBits | i)
 	if n.PEData != nil && n.Flags&Template != 0 {
 		s.setExt(c, Ext{PE: n.PE, PEData: append([]byte(nil), n.PEData...)})
 	}
@@ -55,24 +52,27 @@ func (s *Shard) link(c *Conn) {
 	if c.Flags&OnePacket != 0 || c.Flags&hashed != 0 {
 		return
 	}
-	if x := s.Ext(c); x != nil && x.PEData != nil {
-		c.hash = hashBytes(s.table.seed, x.PEData)
-	} else {
-		c.hash = s.hashOf(&c.Client, c.Protocol, c.CPort)
-	}
 	c.Flags |= hashed
 	s.table.ports[c.CPort].Add(1)
-	s.insert(c, uint32(c.self&maxConns))
+	s.index.insert(s.hashConn(c), uint32(c.self&maxConns))
 	if t := s.table; t.newer && t.count.Load() > t.sizing.grow.Load() {
 		t.sizing.due.Store(true)
 	}
+}
+
+// hashConn returns the hash that a connection is found by.
+func (s *Shard) hashConn(c *Conn) uint32 {
+	if x := s.Ext(c); x != nil && x.PEData != nil {
+		return hashBytes(s.table.seed, x.PEData)
+	}
+	return s.hashOf(&c.Client, c.Protocol, c.CPort)
 }
 
 func (s *Shard) unlink(c *Conn) bool {
 	if c.Flags&hashed == 0 {
 		return false
 	}
-	s.remove(c, uint32(c.self&maxConns))
+	s.index.remove(s.hashConn(c), uint32(c.self&maxConns))
 	s.table.ports[c.CPort].Add(-1)
 	c.Flags &^= hashed
 	return true

@@ -23,16 +23,22 @@ func (s *Shard) In(k *Key) *Conn {
 
 func (s *Shard) in(k *Key, cport uint16) *Conn {
 	hash := s.hashOf(&k.Client, k.Protocol, cport)
-	for i := *s.index.bucket(hash); i != 0; {
-		c := s.at(i)
-		if c.hash == hash && c.CPort == cport && c.VPort == k.VPort && c.Family == k.Family &&
-			c.Client == k.Client && c.Virtual == k.Virtual &&
-			(cport == 0) == (c.Flags&NoCPort != 0) && c.Protocol == k.Protocol {
-			return c
+	for b := s.index.bucket(hash); ; b = s.index.older(b.next) {
+		for i := int(min(b.n, lineSize)) - 1; i >= 0; i-- {
+			if b.hash[i] != hash {
+				continue
+			}
+			c := s.at(b.place[i])
+			if c.CPort == cport && c.VPort == k.VPort && c.Family == k.Family &&
+				c.Client == k.Client && c.Virtual == k.Virtual &&
+				(cport == 0) == (c.Flags&NoCPort != 0) && c.Protocol == k.Protocol {
+				return c
+			}
 		}
-		i = c.next
+		if b.next == 0 {
+			return nil
+		}
 	}
-	return nil
 }
 
 // Out returns the connection that a reply belongs to: k.Client is the packet's
@@ -43,9 +49,15 @@ func (s *Shard) in(k *Key, cport uint16) *Conn {
 // Kernel: ip_vs_conn.c, ip_vs_conn_out_get (6.1).
 func (s *Shard) Out(k *Key) *Conn {
 	hash := s.hashOf(&k.Virtual, k.Protocol, k.VPort)
-	for i := *s.index.bucket(hash); i != 0; {
-		c := s.at(i)
-		if c.hash == hash && c.CPort == k.VPort && c.Family == k.Family && c.Client == k.Virtual && c.Protocol == k.Protocol {
+	for b := s.index.bucket(hash); ; b = s.index.older(b.next) {
+		for i := int(min(b.n, lineSize)) - 1; i >= 0; i-- {
+			if b.hash[i] != hash {
+				continue
+			}
+			c := s.at(b.place[i])
+			if c.CPort != k.VPort || c.Family != k.Family || c.Client != k.Virtual || c.Protocol != k.Protocol {
+				continue
+			}
 			addr, port := &c.Dest, c.DPort
 			if c.Forward() != 0 {
 				addr, port = &c.Virtual, c.VPort
@@ -54,9 +66,10 @@ func (s *Shard) Out(k *Key) *Conn {
 				return c
 			}
 		}
-		i = c.next
+		if b.next == 0 {
+			return nil
+		}
 	}
-	return nil
 }
 
 // Template returns the persistence template for k, nil if there is none. With a
@@ -65,16 +78,22 @@ func (s *Shard) Out(k *Key) *Conn {
 // Kernel: ip_vs_conn.c, ip_vs_ct_in_get; ip_vs_pe_sip.c, ip_vs_sip_ct_match (6.1).
 func (s *Shard) Template(k *Key) *Conn {
 	hash := s.hashKey(k)
-	for i := *s.index.bucket(hash); i != 0; {
-		c := s.at(i)
-		if c.hash == hash && c.Family == k.Family && c.Client == k.Client && c.Virtual == k.Virtual &&
-			c.VPort == k.VPort && c.CPort == k.CPort && c.Flags&Template != 0 && c.Protocol == k.Protocol &&
-			s.samePE(c, k) && !s.invalidated(c, k) {
-			return c
+	for b := s.index.bucket(hash); ; b = s.index.older(b.next) {
+		for i := int(min(b.n, lineSize)) - 1; i >= 0; i-- {
+			if b.hash[i] != hash {
+				continue
+			}
+			c := s.at(b.place[i])
+			if c.Family == k.Family && c.Client == k.Client && c.Virtual == k.Virtual &&
+				c.VPort == k.VPort && c.CPort == k.CPort && c.Flags&Template != 0 && c.Protocol == k.Protocol &&
+				s.samePE(c, k) && !s.invalidated(c, k) {
+				return c
+			}
 		}
-		i = c.next
+		if b.next == 0 {
+			return nil
+		}
 	}
-	return nil
 }
 
 // invalidated reports whether lookups pass a template over. With a persistence

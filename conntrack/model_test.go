@@ -194,7 +194,7 @@ func (m *model) template(k *Key) *entry {
 // recorder is an Owner that notes which connections went, by their mark.
 type recorder struct{ gone []int }
 
-func (r *recorder) Unbind(_ *Shard, c *Conn, _ End) { r.gone = append(r.gone, int(c.FWMark)) }
+func (r *recorder) Unbind(_ *Shard, c *Conn, _ End) { r.gone = append(r.gone, int(c.DestID)) }
 
 func (*recorder) PutOff(*Shard, *Conn) {}
 

@@ -158,7 +158,7 @@ func (t *Table) lookAt(now time.Duration) {
 		for i := range t.shards {
 			s := &t.shards[i]
 			s.Lock()
-			s.turn()
+			s.index.turnAround()
 			s.Unlock()
 		}
 	}
@@ -166,19 +166,5 @@ func (t *Table) lookAt(now time.Duration) {
 	z.look = 0
 	if t.Size() > minSize {
 		z.look = now + shrinkEvery
-	}
-}
-
-// turn reverses the order of every chain.
-func (s *Shard) turn() {
-	for _, block := range s.index.blocks {
-		for b := range block {
-			var head uint32
-			for i := block[b]; i != 0; {
-				c := s.at(i)
-				i, c.next, head = c.next, head, i
-			}
-			block[b] = head
-		}
 	}
 }

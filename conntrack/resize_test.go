@@ -82,7 +82,7 @@ func TestOutTies(t *testing.T) {
 		now, ties := time.Duration(0), uint32(0)
 		tie := func() {
 			ties++
-			c := s.New(&New{Key: Key{Client: addrs4[0], CPort: 9, Virtual: addrs4[1], VPort: uint16(ties)}, Dest: addrs4[2], DPort: 7, FWMark: ties})
+			c := s.New(&New{Key: Key{Client: addrs4[0], CPort: 9, Virtual: addrs4[1], VPort: uint16(ties)}, Dest: addrs4[2], DPort: 7, DestID: ties})
 			c.Timeout = 1000 * HZ
 			s.Put(c)
 		}
@@ -106,7 +106,7 @@ func TestOutTies(t *testing.T) {
 				want = step.want
 			}
 			c := s.Out(&Key{Client: addrs4[2], CPort: 7, Virtual: addrs4[0], VPort: 9})
-			if c == nil || c.FWMark != want {
+			if c == nil || c.DestID != want {
 				t.Errorf("newer %v, step %d: found %v, want number %d", newer, i, c, want)
 			}
 		}

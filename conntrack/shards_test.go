@@ -140,7 +140,7 @@ func TestShardsAdvance(t *testing.T) {
 		k := numbered(i * 50000)
 		s := table.Shard(&k.Client)
 		s.Lock()
-		c := s.New(&New{Key: k, FWMark: uint32(i)})
+		c := s.New(&New{Key: k, DestID: uint32(i)})
 		c.Timeout = uint32(i) * HZ
 		s.Put(c)
 		s.Unlock()

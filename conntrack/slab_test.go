@@ -20,33 +20,34 @@ func numbered(i int) Key {
 //
 // Features: C1.
 func TestIndexGrows(t *testing.T) {
-	const n = 3 * bucketBlock
+	const n = 3 * lineBlock * meanLoad
 	table, _ := newTestTable(1)
 	s := &table.shards[0]
 	for i := range n {
-		s.New(&New{Key: numbered(i), FWMark: uint32(i)})
+		s.New(&New{Key: numbered(i), DestID: uint32(i)})
 		if i%997 != 0 && i != n-1 {
 			continue
 		}
 		for j := range i + 1 {
 			k := numbered(j)
-			if c := s.In(&k); c == nil || c.FWMark != uint32(j) {
+			if c := s.In(&k); c == nil || c.DestID != uint32(j) {
 				t.Fatalf("of %d connections, number %d is %v", i+1, j, c)
 			}
 		}
 	}
-	if s.index.mask == bucketBlock-1 {
+	if s.index.mask == lineBlock-1 {
 		t.Error("the index didn't grow")
 	}
 	// Each chain holds what belongs there, all in all everything once.
 	seen := 0
-	for b := range s.index.mask + 1 + s.index.split {
-		for i := *s.index.head(b); i != 0; i = s.at(i).next {
-			if s.index.bucket(s.at(i).hash) != s.index.head(b) {
+	for b := range s.index.size() {
+		s.index.each(s.index.line(b), func(i uint32) bool {
+			if s.index.bucket(s.hashConn(s.at(i))) != s.index.line(b) {
 				t.Fatalf("connection %d is in bucket %d", i, b)
 			}
 			seen++
-		}
+			return true
+		})
 	}
 	if seen != n {
 		t.Errorf("%d of %d are in chains", seen, n)
@@ -57,18 +58,18 @@ func TestIndexGrows(t *testing.T) {
 func TestIndexKeepsOrder(t *testing.T) {
 	table, _ := newTestTable(1)
 	s := &table.shards[0]
-	const same, n = 5, 2 * bucketBlock
+	const same, n = 50, 2 * lineBlock * meanLoad
 	var k Key
 	for i := range same {
 		// Replies can't tell them apart: all differ in the virtual side only.
 		k = numbered(0)
 		k.VPort = uint16(i)
-		s.New(&New{Key: k, Dest: addrs4[0], DPort: 80, FWMark: uint32(i)})
+		s.New(&New{Key: k, Dest: addrs4[0], DPort: 80, DestID: uint32(i)})
 	}
 	reply := Key{Family: packet.IPv4, Protocol: packet.ProtoTCP, Client: addrs4[0], CPort: 80, Virtual: k.Client, VPort: k.CPort}
 	for i := 1; i < n; i++ {
-		s.New(&New{Key: numbered(i), FWMark: 999})
-		if c := s.Out(&reply); c == nil || c.FWMark != same-1 {
+		s.New(&New{Key: numbered(i), DestID: 999})
+		if c := s.Out(&reply); c == nil || c.DestID != same-1 {
 			t.Fatalf("with %d others: found %v", i, c)
 		}
 	}
@@ -76,7 +77,7 @@ func TestIndexKeepsOrder(t *testing.T) {
 		c := s.Out(&reply)
 		s.Put(c)
 		s.Delete(c)
-		if c := s.Out(&reply); c == nil || c.FWMark != uint32(left-1) {
+		if c := s.Out(&reply); c == nil || c.DestID != uint32(left-1) {
 			t.Fatalf("then: found %v, want %d", c, left-1)
 		}
 	}
@@ -86,7 +87,7 @@ func TestSlabReuse(t *testing.T) {
 	table, _ := newTestTable(1)
 	s := &table.shards[0]
 	add := func(i int) *Conn {
-		c := s.New(&New{Key: numbered(i), Flags: Template, FWMark: 7})
+		c := s.New(&New{Key: numbered(i), Flags: Template, DestID: 7})
 		c.State, c.InPkts = 9, 9
 		s.Put(c)
 		return c
@@ -109,7 +110,7 @@ func TestSlabReuse(t *testing.T) {
 		}
 		for i := range 2000 {
 			c := s.New(&New{Key: numbered(i)})
-			if c.State != 0 || c.InPkts != 0 || c.slot != 0 || c.Control != 0 || c.FWMark != 0 || c.Timeout != 3*HZ {
+			if c.State != 0 || c.InPkts != 0 || c.slot != 0 || c.Control != 0 || c.DestID != 0 || c.Timeout != 3*HZ {
 				t.Fatalf("round %d: not as new: %+v", round, c)
 			}
 			s.Put(c)
@@ -128,7 +129,7 @@ func TestRefs(t *testing.T) {
 		k := numbered(i * 10007)
 		s := table.Shard(&k.Client)
 		s.Lock()
-		c := s.New(&New{Key: k, FWMark: uint32(i)})
+		c := s.New(&New{Key: k, DestID: uint32(i)})
 		s.Unlock()
 		if refs[c.Ref()] != nil {
 			t.Fatalf("two have %#x", c.Ref())
@@ -167,7 +168,7 @@ func TestOnePacket(t *testing.T) {
 	table, rec := newTestTable(1)
 	s := &table.shards[0]
 	k := numbered(1)
-	c := s.New(&New{Key: k, Flags: OnePacket, FWMark: 5})
+	c := s.New(&New{Key: k, Flags: OnePacket, DestID: 5})
 	ct := s.New(&New{Flags: Template})
 	s.AddControl(c, ct)
 	if s.In(&k) != nil || table.Len() != 2 {

@@ -63,7 +63,7 @@ func drawKey(t *rapid.T) Key {
 
 func (m *machine) add(n New) {
 	m.label++
-	n.FWMark = uint32(m.label)
+	n.DestID = uint32(m.label)
 	c := m.shard.New(&n)
 	e := m.model.add(n, m.label)
 	m.refs[m.label] = c.Ref()
@@ -170,11 +170,11 @@ func (m *machine) same(t *rapid.T, what string, k *Key, got *Conn, want *entry) 
 	switch {
 	case got == nil && want == nil:
 	case want == nil:
-		t.Fatalf("%s %+v: found %d, want none", what, k, got.FWMark)
+		t.Fatalf("%s %+v: found %d, want none", what, k, got.DestID)
 	case got == nil:
 		t.Fatalf("%s %+v: found none, want %d", what, k, want.label)
-	case int(got.FWMark) != want.label:
-		t.Fatalf("%s %+v: found %d, want %d", what, k, got.FWMark, want.label)
+	case int(got.DestID) != want.label:
+		t.Fatalf("%s %+v: found %d, want %d", what, k, got.DestID, want.label)
 	}
 }
 
@@ -213,13 +213,13 @@ func (m *machine) check(t *rapid.T) {
 	}
 	seen := map[int]bool{}
 	m.table.Each(func(_ *Shard, c *Conn) bool {
-		seen[int(c.FWMark)] = true
+		seen[int(c.DestID)] = true
 		return true
 	})
 	noCPort := int32(0)
 	for _, e := range m.model.conns {
 		c := m.conn(e)
-		if !seen[e.label] || int(c.FWMark) != e.label {
+		if !seen[e.label] || int(c.DestID) != e.label {
 			t.Fatalf("connection %d can't be seen", e.label)
 		}
 		if e.Flags&NoCPort != 0 {

@@ -21,7 +21,6 @@ const (
 	lvlSize  = 1 << lvlBits
 	lvlMask  = lvlSize - 1
 	levels   = 9
-	firing   = levels * lvlSize // the slot of timers that are about to fire
 )
 
 // lvlStart is the first delta, in ticks, that level n is for.
@@ -36,9 +35,19 @@ func lvlStart(n int) uint64 { return (lvlSize - 1) << ((n - 1) * lvlShift) }
 // Kernel: kernel/time/timer.c, struct timer_base (6.1).
 type wheel struct {
 	clk     uint64 // the next tick to run
-	heads   [levels*lvlSize + 1]uint32
-	pending [levels + 1]uint64 // which slots hold timers
+	heads   [levels * lvlSize]uint32
+	pending [levels]uint64 // which slots hold timers
+
+	// What is in a slot when it is due becomes the list of its level that fires,
+	// as a whole, however long it is. epochs tells those timers from those that
+	// come into the slot after that.
+	firing [levels]uint32
+	left   int // levels whose list may have timers still
+	epochs [levels * lvlSize]uint8
 }
+
+// mark is what Conn.slot says of a timer in a slot now.
+func (w *wheel) mark(at int) uint16 { return uint16(at+1)<<1 | uint16(w.epochs[at]) }
 
 // slot returns the place of a timer that is due at a tick.
 //
@@ -93,13 +102,13 @@ func (w *wheel) next() (uint64, bool) {
 func (s *Shard) arm(c *Conn, expires uint64) {
 	at := s.wheel.slot(expires)
 	c.expires = uint32(expires)
-	if int(c.slot) == at+1 {
+	if c.slot == s.wheel.mark(at) {
 		return
 	}
 	s.disarm(c)
 	i := uint32(c.self & maxConns)
 	head := s.wheel.heads[at]
-	c.slot, c.tnext, c.tprev = uint16(at+1), head, 0
+	c.slot, c.tnext, c.tprev = s.wheel.mark(at), head, 0
 	if head != 0 {
 		s.at(head).tprev = i
 	}
@@ -112,13 +121,16 @@ func (s *Shard) disarm(c *Conn) bool {
 	if c.slot == 0 {
 		return false
 	}
-	at := int(c.slot) - 1
+	at := int(c.slot>>1) - 1
 	if c.tnext != 0 {
 		s.at(c.tnext).tprev = c.tprev
 	}
-	if c.tprev != 0 {
+	switch {
+	case c.tprev != 0:
 		s.at(c.tprev).tnext = c.tnext
-	} else {
+	case c.slot != s.wheel.mark(at):
+		s.wheel.firing[at/lvlSize] = c.tnext
+	default:
 		s.wheel.heads[at] = c.tnext
 		if c.tnext == 0 {
 			s.wheel.pending[at/lvlSize] &^= 1 << (at & lvlMask)
@@ -133,47 +145,47 @@ func (s *Shard) due(c *Conn) uint64 {
 	return s.wheel.clk + uint64(int64(int32(c.expires-uint32(s.wheel.clk))))
 }
 
-// run fires what is due at the wheel's present tick and moves on to the next
+// run lets what is due at the wheel's present tick fire, and moves on to the next
 // one: coarse levels first, in each slot the timer that was put in last.
 //
 // Kernel: kernel/time/timer.c, __run_timers, collect_expired_timers (6.1).
 func (s *Shard) run() {
 	w := &s.wheel
-	top := 0
-	for t := w.clk; top < levels-1 && t&(1<<lvlShift-1) == 0; t >>= lvlShift {
-		top++
-	}
-	// What fires may stop other timers that are due and start new ones in the
-	// slots being run; so the due ones move to a slot of their own first.
-	tail := uint32(0)
-	for n := top; n >= 0; n-- {
-		tail = s.collect(n*lvlSize+int(w.clk>>(n*lvlShift)&lvlMask), tail)
+	t := w.clk
+	for n := range levels {
+		at := n*lvlSize + int(t&lvlMask)
+		if w.heads[at] != 0 {
+			w.firing[n], w.heads[at] = w.heads[at], 0
+			w.pending[n] &^= 1 << (at & lvlMask)
+			w.epochs[at] ^= 1
+		}
+		w.left = n + 1
+		if t&(1<<lvlShift-1) != 0 {
+			break
+		}
+		t >>= lvlShift
 	}
 	w.clk++
-	for i := w.heads[firing]; i != 0; i = w.heads[firing] {
+}
+
+// fire ends up to so many connections whose timers fire and returns how many it
+// could end yet. What fires may stop other timers that are due and start new
+// ones in the slots that were run.
+func (s *Shard) fire(most int) int {
+	w := &s.wheel
+	for w.left > 0 {
+		i := w.firing[w.left-1]
+		if i == 0 {
+			w.left--
+			continue
+		}
+		if most == 0 {
+			return 0
+		}
+		most--
 		c := s.at(i)
 		s.disarm(c)
 		s.expire(c, TimedOut)
 	}
-}
-
-// collect appends the timers of a slot to those that fire and returns the new
-// last one.
-func (s *Shard) collect(at int, tail uint32) uint32 {
-	w := &s.wheel
-	first := w.heads[at]
-	if first == 0 {
-		return tail
-	}
-	w.heads[at] = 0
-	w.pending[at/lvlSize] &^= 1 << (at & lvlMask)
-	if tail == 0 {
-		w.heads[firing] = first
-	} else {
-		s.at(tail).tnext, s.at(first).tprev = first, tail
-	}
-	for i := first; i != 0; i = s.at(i).tnext {
-		s.at(i).slot, tail = firing+1, i
-	}
-	return tail
+	return most
 }

@@ -98,7 +98,8 @@ func TestLateness(t *testing.T) {
 	}
 }
 
-// How far the clock goes in one step makes no difference.
+// How far the clock goes in one step makes no difference, nor how many
+// connections end before the lock is given up for a moment.
 func TestAdvanceInSteps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		timeouts := rapid.SliceOfN(rapid.Uint32Range(0, 40000), 1, 20).Draw(t, "timeouts")
@@ -107,21 +108,23 @@ func TestAdvanceInSteps(t *testing.T) {
 		for _, s := range steps {
 			end += s
 		}
-		run := func(steps []uint64) []int {
+		run := func(steps []uint64, atOnce int) []int {
 			table, rec := newTestTable(1)
 			for i, n := range timeouts {
-				c := table.shards[0].New(&New{FWMark: uint32(i)})
+				c := table.shards[0].New(&New{DestID: uint32(i)})
 				c.Timeout = n
 				table.shards[0].Put(c)
 			}
 			now := uint64(0)
 			for _, s := range steps {
 				now += s
-				table.Advance(ticks(now))
+				for !table.shards[0].advance(now, atOnce) {
+				}
 			}
 			return rec.gone
 		}
-		if a, b := run(steps), run([]uint64{end}); !slices.Equal(a, b) {
+		atOnce := rapid.IntRange(1, 5).Draw(t, "atOnce")
+		if a, b := run(steps, endAtOnce), run([]uint64{end}, atOnce); !slices.Equal(a, b) {
 			t.Fatalf("in steps %v, at once %v", a, b)
 		}
 	})
@@ -131,7 +134,7 @@ func TestAdvanceInSteps(t *testing.T) {
 func TestWheelGoesRound(t *testing.T) {
 	table, rec := newTestTable(1)
 	table.Advance(ticks(1<<32 - 100))
-	c := table.shards[0].New(&New{FWMark: 1})
+	c := table.shards[0].New(&New{DestID: 1})
 	c.Timeout = 200
 	table.shards[0].Put(c)
 	if got := table.shards[0].Expires(c); got != ticks(200) {
@@ -144,5 +147,41 @@ func TestWheelGoesRound(t *testing.T) {
 	table.Advance(ticks(1<<32 + 110))
 	if len(rec.gone) != 1 {
 		t.Error("didn't fire")
+	}
+}
+
+// A packet that comes while connections end keeps its connection, though its time
+// is over, and finds those that are gone no more.
+func TestPutBetween(t *testing.T) {
+	table, rec := newTestTable(1)
+	s := &table.shards[0]
+	for i := range 10 {
+		k := numbered(i)
+		c := s.New(&New{Key: k, DestID: uint32(i)})
+		c.Timeout = 10
+		s.Put(c)
+	}
+	if s.advance(20, 4) {
+		t.Fatal("all at once")
+	}
+	if want := []int{9, 8, 7, 6}; !slices.Equal(rec.gone, want) {
+		t.Fatalf("gone are %v, want %v", rec.gone, want)
+	}
+	for _, i := range []int{5, 3, 0} { // the first that fires, one between, the last
+		k := numbered(i)
+		s.Put(s.In(&k))
+	}
+	k := numbered(7)
+	if s.In(&k) != nil {
+		t.Error("7 is found")
+	}
+	for !s.advance(20, 1) {
+	}
+	if want := []int{9, 8, 7, 6, 4, 2, 1}; !slices.Equal(rec.gone, want) {
+		t.Errorf("gone are %v, want %v", rec.gone, want)
+	}
+	table.Advance(ticks(40))
+	if table.Len() != 0 {
+		t.Errorf("%d are left", table.Len())
 	}
 }

@@ -182,7 +182,7 @@ func (c *call) newConn(s *conntrack.Shard, k *conntrack.Key, dest *sched.Dest, p
 
 // newConnTo is newConn where the server's address is given.
 func (c *call) newConnTo(s *conntrack.Shard, k *conntrack.Key, dest *sched.Dest, addr packet.Addr, port uint16, flags conntrack.Flags) *conntrack.Conn {
-	n := conntrack.New{Key: *k, Dest: addr, DPort: port, Flags: flags, FWMark: c.p.Mark}
+	n := conntrack.New{Key: *k, Dest: addr, DPort: port, Flags: flags}
 	if dest != nil {
 		n.DestFamily, n.DestID = dest.Family, dest.ID
 		n.Flags |= conntrack.Flags(dest.ConnFlags())
