@@ -39,10 +39,10 @@ race: ## the tests under the race detector (needs a C compiler)
 bench: ## benchmarks; BENCH and PKG choose
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
 
-bench-live: build ## beside kernel DNAT, HAProxy, nginx, as root: [ROUNDS=5] [TIME=1s] [PEERS=goipvs,...] [MEASURE=up,...] [NICE=-10]
+bench-live: build ## beside kernel DNAT, HAProxy, nginx, as root: [ROUNDS=5] [TIME=1s] [PEERS=goipvs,...] [MEASURE=up,...] [NICE=-10] [PROFILES=dir]
 	@.ci/peers
 	$(GO) build -o bin/benchlive ./internal/bench/cmd/benchlive
-	bin/benchlive --rounds $(or $(ROUNDS),5) --for $(or $(TIME),1s) --peers "$(PEERS)" --measure "$(MEASURE)" --nice $(or $(NICE),0)
+	bin/benchlive --rounds $(or $(ROUNDS),5) --for $(or $(TIME),1s) --peers "$(PEERS)" --measure "$(MEASURE)" --nice $(or $(NICE),0) --profiles "$(PROFILES)"
 
 fuzz: ## every fuzz target, FUZZTIME each, one after the other
 	@for pkg in $$($(GO) list $(PKG)); do \

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"goipvs/internal/bench/load"
@@ -13,6 +12,7 @@ type Measurement struct {
 	Name     string
 	Frames   Frames
 	Datagram bool // needs a balancer of datagrams
+	Daemon   bool // needs goipvs
 	Figures  []Figure
 	run      func(ctx context.Context, s *site, d time.Duration) (outcome, error)
 }
@@ -67,6 +67,10 @@ var Measurements = []Measurement{
 		{Name: "udp", Title: "small datagrams, flood", Unit: "kpps", Beside: dnat},
 		{Name: "udp-cpu", Title: "balancer's processor time per datagram", Unit: "µs", Digits: 2, Less: true},
 	}, run: flood},
+	{Name: "drain", Frames: Super, Datagram: true, Daemon: true, Figures: []Figure{
+		{Name: "drain-cpu", Title: "drain of full queues, processor time per datagram", Unit: "µs", Digits: 2, Less: true, Beside: "goipvs"},
+		{Name: "drain", Title: "drain of full queues, time per datagram", Unit: "µs", Digits: 2, Less: true, Beside: "goipvs"},
+	}, run: drain},
 	bulk("up-mtu", load.Up, MTU, "bulk to the servers, MTU frames, GRO"),
 	bulk("down-mtu", load.Down, MTU, "bulk from the servers, MTU frames, GRO"),
 	bulk("up-bare", load.Up, Bare, "bulk to the servers, no offloads"),
@@ -79,56 +83,15 @@ const bulkStreams = 2
 func bulk(name string, kind load.Kind, frames Frames, title string) Measurement {
 	return Measurement{Name: name, Frames: frames, Figures: []Figure{
 		{Name: name, Title: title, Unit: "Gbit/s", Digits: 2, Beside: haproxy},
-		{Name: name + "-cpu", Title: title + ": balancer's processors", Unit: "", Digits: 2, Less: true, Beside: haproxy},
+		{Name: name + "-cpu", Title: title + ": balancer's processor time", Unit: "ms/Gbit", Less: true, Beside: haproxy},
 	}, run: func(ctx context.Context, s *site, d time.Duration) (outcome, error) {
 		before := s.cpuTime()
 		r, err := s.load(ctx, kind, bulkStreams, d)
-		cpu := noFigure
-		out := outcome{[]float64{float64(r.Octets) * 8 / 1e9 / r.Seconds, float64(cpu)}, r}
-		if len(s.pids) > 0 {
-			out.figures[1] = (s.cpuTime() - before).Seconds() / r.Seconds
+		gbit := float64(r.Octets) * 8 / 1e9
+		out := outcome{[]float64{gbit / r.Seconds, noFigure}, r}
+		if len(s.pids) > 0 && gbit > 0 {
+			out.figures[1] = (s.cpuTime() - before).Seconds() * 1e3 / gbit
 		}
 		return out, err
 	}}
-}
-
-// What a flood is made of. Its first part isn't counted, until queues are as
-// full as they get.
-const (
-	floodSockets = 64
-	floodLead    = 300 * time.Millisecond
-	floodTail    = 100 * time.Millisecond
-)
-
-// flood counts the datagrams that arrive while a flood goes on.
-func flood(ctx context.Context, s *site, d time.Duration) (out outcome, err error) {
-	type result struct {
-		load.Result
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		r, err := s.load(ctx, load.Flood, floodSockets, floodLead+d+floodTail)
-		done <- result{r, err}
-	}()
-	time.Sleep(floodLead)
-	n, err := s.datagrams()
-	start, cpu := time.Now(), s.cpuTime()
-	time.Sleep(d)
-	end, errEnd := s.datagrams()
-	took, cpu := time.Since(start), s.cpuTime()-cpu
-	r := <-done
-	for _, e := range []error{err, errEnd, r.err} {
-		if e != nil {
-			return out, e
-		}
-	}
-	if end <= n {
-		return out, fmt.Errorf("none of %d datagrams arrived", r.Sent)
-	}
-	out = outcome{[]float64{float64(end-n) / 1e3 / took.Seconds(), noFigure}, r.Result}
-	if len(s.pids) > 0 {
-		out.figures[1] = float64(cpu.Microseconds()) / float64(end-n)
-	}
-	return out, nil
 }

@@ -18,6 +18,8 @@ type Peer struct {
 	Name     string
 	Title    string
 	Datagram bool // it balances datagrams, too
+	Extra    bool // measured only where it is named
+	daemon   bool // it is goipvs
 	straight bool // servers answer past the director
 	rules    string
 	begin    func(ctx context.Context, s *site) error
@@ -38,6 +40,13 @@ var Peers = []Peer{
 	{Name: "nginx", Title: "nginx stream", begin: beginNginx},
 	goipvs("goipvs", "goipvs NAT", "-m"),
 	goipvs("goipvs-dr", "goipvs DR", "-g"),
+	goipvs("goipvs-nfqueue", "goipvs NAT, go-nfqueue", "-m", "--queue-io", "nfqueue"),
+	extra(goipvs("goipvs-metrics", "goipvs NAT, metrics", "-m", "--metrics", "127.0.0.1:9100")),
+}
+
+func extra(p Peer) Peer {
+	p.Extra = true
+	return p
 }
 
 // goipvs is goipvs with a forwarding method and flags of goipvs run.
@@ -49,7 +58,7 @@ func goipvs(name, title, method string, flags ...string) Peer {
 			rules += fmt.Sprintf("ipvsadm -a %s %s -r %s %s\n", proto, at(vipAddr), at(a), method)
 		}
 	}
-	return Peer{Name: name, Title: title, Datagram: true, straight: method == "-g", rules: rules, begin: func(ctx context.Context, s *site) error {
+	return Peer{Name: name, Title: title, Datagram: true, daemon: true, straight: method == "-g", rules: rules, begin: func(ctx context.Context, s *site) error {
 		file := filepath.Join(s.Dir, "director.setup")
 		if err := os.WriteFile(file, []byte(s.Plan.Director().Setup), 0o644); err != nil {
 			return err

@@ -9,8 +9,8 @@ import (
 // Measures of the picture, in its units.
 const (
 	plotColumns = 2
-	plotWidth   = 480 // of a panel
-	plotLabel   = 150 // of that for names
+	plotWidth   = 500 // of a panel
+	plotLabel   = 170 // of that for names
 	plotValue   = 90  // and for figures
 	plotRow     = 22
 	plotHead    = 44
@@ -20,11 +20,11 @@ const (
 
 // plotStyle has the colours, for a light background and a dark one.
 const plotStyle = `
-svg { font: 13px system-ui, sans-serif; background: #fff; }
-text { fill: #222; } .t { font-weight: 600; } .u { fill: #666; font-size: 12px; }
+svg { font: 13px system-ui, sans-serif; }
+.b { fill: #fff; } text { fill: #222; } .t { font-weight: 600; } .u { fill: #666; font-size: 12px; }
 .o { fill: #a8b3bf; } .g { fill: #0b7285; } .s { stroke: #222; stroke-width: 1.5; }
 @media (prefers-color-scheme: dark) {
-  svg { background: #14181d; } text { fill: #e6e6e6; } .u { fill: #9aa4ae; }
+  .b { fill: #14181d; } text { fill: #e6e6e6; } .u { fill: #9aa4ae; }
   .o { fill: #56616d; } .g { fill: #3bc9db; } .s { stroke: #e6e6e6; }
 }
 `
@@ -50,7 +50,7 @@ func (r *Results) Plot() string {
 		fmt.Fprintf(&b, "<g transform=\"translate(%d %d)\">\n%s</g>\n", plotMargin+col*(plotWidth+plotGap), y, panels[i])
 	}
 	w, h := 2*plotMargin+plotColumns*plotWidth+(plotColumns-1)*plotGap, y+row+plotMargin
-	return fmt.Sprintf("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n<style>%s</style>\n%s</svg>\n",
+	return fmt.Sprintf("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n<style>%s</style>\n<rect class=\"b\" width=\"100%%\" height=\"100%%\"/>\n%s</svg>\n",
 		w, h, w, h, plotStyle, b.String())
 }
 

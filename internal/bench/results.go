@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -31,6 +32,7 @@ type Machine struct {
 	Processor  string
 	Processors int
 	Go         string
+	Load       float64 // its load average when the run began: what else it did
 }
 
 // PeerName is how a peer is called.
@@ -66,6 +68,9 @@ func thisMachine() Machine {
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		m.Kernel = unix.ByteSliceToString(u.Release[:])
+	}
+	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
+		_, _ = fmt.Sscan(string(b), &m.Load) // else 0
 	}
 	b, _ := os.ReadFile("/proc/cpuinfo") // without it the processor has no name
 	for line := range bytes.Lines(b) {

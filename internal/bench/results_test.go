@@ -22,14 +22,14 @@ func example() *Results {
 	}), Measurements: slices.DeleteFunc(slices.Clone(Measurements), func(m Measurement) bool {
 		return m.Name != "up" && m.Name != "udp" && m.Name != "requests-1"
 	})})
-	r.Machine = Machine{Kernel: "6.1.0", Processor: "Example", Processors: 2, Go: "go1.26"}
+	r.Machine = Machine{Kernel: "6.1.0", Processor: "Example", Processors: 2, Go: "go1.26", Load: 0.5}
 	r.Begun = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for _, x := range []struct {
 		peer, figure string
 		values       []float64
 	}{
 		{haproxy, "up", []float64{10, 12}}, {"goipvs", "up", []float64{9, 11.5}}, {dnat, "up", []float64{20, 22}},
-		{haproxy, "up-cpu", []float64{1, 1}}, {"goipvs", "up-cpu", []float64{0.5, 0.7}},
+		{haproxy, "up-cpu", []float64{100, 100}}, {"goipvs", "up-cpu", []float64{50, 70}},
 		{haproxy, "rr1-p50", []float64{36, 35}}, {"goipvs", "rr1-p50", []float64{34, 36}},
 		{dnat, "udp", []float64{220, 200}}, {"goipvs", "udp", []float64{180, 175}},
 		{"goipvs", "udp-cpu", []float64{3.5, 3.25}},

@@ -17,6 +17,7 @@ type Options struct {
 	Peers        []Peer
 	Measurements []Measurement
 	Nice         int          // of what is started
+	Profiles     string       // folder for profiles of the balancers; "": none are made
 	Log          func(string) // of what is going on
 }
 
@@ -51,7 +52,7 @@ type turn struct {
 // measurements are those to make.
 func (t *turn) measurements() []Measurement {
 	return slices.DeleteFunc(slices.Clone(t.Measurements), func(m Measurement) bool {
-		return m.Frames != t.frames || m.Datagram && !t.peer.Datagram
+		return m.Frames != t.frames || m.Datagram && !t.peer.Datagram || m.Daemon && !t.peer.daemon
 	})
 }
 
@@ -97,7 +98,7 @@ func (t *turn) measure(ctx context.Context, s *site, m *Measurement) error {
 	if err != nil {
 		return err
 	}
-	out, err := m.run(ctx, s, t.For)
+	out, err := t.profiled(ctx, s, m)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func TestRun(t *testing.T) {
 	}
 	o.Peers = slices.DeleteFunc(slices.Clone(Peers), func(p Peer) bool { return p.Name != routing && p.Name != "goipvs" && p.Name != "goipvs-dr" })
 	o.Measurements = slices.DeleteFunc(slices.Clone(Measurements), func(m Measurement) bool {
-		return m.Name != "up" && m.Name != "down-bare" && m.Name != "udp"
+		return m.Name != "up" && m.Name != "down-bare" && m.Name != "udp" && m.Name != "drain"
 	})
 	r, err := Run(t.Context(), o)
 	if err != nil {

@@ -111,12 +111,12 @@ func (s *site) run(ctx context.Context, n *lab.Node, program string, args ...str
 	return []byte(out.String()), nil
 }
 
-// load has the client carry out a task.
-func (s *site) load(ctx context.Context, kind load.Kind, conns int, d time.Duration) (r load.Result, err error) {
+// load has the client carry out a task. flags are further ones for the load.
+func (s *site) load(ctx context.Context, kind load.Kind, conns int, d time.Duration, flags ...string) (r load.Result, err error) {
 	ctx, cancel := context.WithTimeout(ctx, d+30*time.Second)
 	defer cancel()
-	out, err := s.run(ctx, s.Client(), s.o.Self, "load", string(kind), "--to", at(s.target).String(),
-		"--conns", strconv.Itoa(conns), "--for", d.String())
+	out, err := s.run(ctx, s.Client(), s.o.Self, append([]string{"load", string(kind), "--to", at(s.target).String(),
+		"--conns", strconv.Itoa(conns), "--for", d.String()}, flags...)...)
 	if err == nil {
 		err = json.Unmarshal(out, &r)
 	}

@@ -10,8 +10,8 @@ import (
 func (r *Results) Table() string {
 	var b strings.Builder
 	m := r.Machine
-	fmt.Fprintf(&b, "%s, %d processors, Linux %s, %s; %s; medians of %d rounds of %g s [least to most].\n\n",
-		m.Processor, m.Processors, m.Kernel, m.Go, r.Begun.Format("2006-01-02 15:04 MST"), r.Rounds, r.Seconds)
+	fmt.Fprintf(&b, "%s, %d processors, Linux %s, %s; %s, when the load average was %.1f; medians of %d rounds of %g s [least to most].\n\n",
+		m.Processor, m.Processors, m.Kernel, m.Go, r.Begun.Format("2006-01-02 15:04 MST"), m.Load, r.Rounds, r.Seconds)
 	r.table(&b, func(f *Figure) string { return unit(f.Title, f.Unit) }, r.cell)
 	b.WriteString("\nAs ratios of medians:\n\n")
 	r.table(&b, func(f *Figure) string {

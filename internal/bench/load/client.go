@@ -16,6 +16,7 @@ type Task struct {
 	Conns int           // connections at a time, or with Flood sockets
 	For   time.Duration // and as long as it takes to end in order
 	Size  int           // octets of a datagram
+	Count uint64        // datagrams, after which Flood ends; 0: when the time is over
 }
 
 // Kind is a kind of load.

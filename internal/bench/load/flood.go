@@ -35,7 +35,7 @@ func flood(t Task) (r Result, err error) {
 		batch[i].Buffers = payload
 	}
 	start := time.Now()
-	for i := 0; time.Since(start) < t.For; i++ {
+	for i := 0; time.Since(start) < t.For && (t.Count == 0 || r.Sent < t.Count); i++ {
 		n, err := socks[i%len(socks)].WriteBatch(batch, 0)
 		r.Sent += uint64(max(n, 0))
 		switch {

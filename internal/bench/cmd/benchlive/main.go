@@ -38,10 +38,11 @@ func newCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if o.Peers, err = choose(bench.Peers, peers, func(p bench.Peer) string { return p.Name }); err != nil {
+			usual := slices.DeleteFunc(slices.Clone(bench.Peers), func(p bench.Peer) bool { return p.Extra })
+			if o.Peers, err = choose(bench.Peers, usual, peers, func(p bench.Peer) string { return p.Name }); err != nil {
 				return err
 			}
-			if o.Measurements, err = choose(bench.Measurements, measurements, func(m bench.Measurement) string { return m.Name }); err != nil {
+			if o.Measurements, err = choose(bench.Measurements, bench.Measurements, measurements, func(m bench.Measurement) string { return m.Name }); err != nil {
 				return err
 			}
 			if o.Rounds < 1 || o.For < 100*time.Millisecond || o.For > time.Minute {
@@ -67,6 +68,7 @@ func newCommand() *cobra.Command {
 	f.StringSliceVar(&peers, "peers", nil, "`names` of those to measure, of "+names(bench.Peers, func(p bench.Peer) string { return p.Name }))
 	f.StringSliceVar(&measurements, "measure", nil, "`names` of the measurements to make, of "+names(bench.Measurements, func(m bench.Measurement) string { return m.Name }))
 	f.StringVarP(&out, "output", "o", "out/bench-live", "`folder` for the results")
+	f.StringVar(&o.Profiles, "profiles", "", "`folder` for profiles of the balancers, made with perf: what is measured is slower then")
 	f.IntVar(&o.Nice, "nice", 0, "`nice` value of everything that is started, negative where the machine has other work")
 	cmd.AddCommand(newServeCommand(), newLoadCommand())
 	return cmd
@@ -81,10 +83,10 @@ func names[T any](all []T, name func(T) string) string {
 }
 
 // choose returns those with the names given, in their own order; without names
-// all.
-func choose[T any](all []T, want []string, name func(T) string) (chosen []T, err error) {
+// the usual ones.
+func choose[T any](all, usual []T, want []string, name func(T) string) (chosen []T, err error) {
 	if len(want) == 0 {
-		return all, nil
+		return usual, nil
 	}
 	for _, x := range all {
 		if slices.Contains(want, name(x)) {
@@ -167,6 +169,7 @@ func newLoadCommand() *cobra.Command {
 	cmd.Flags().StringVar(&to, "to", "", "`ADDRESS:PORT` to ask")
 	cmd.Flags().IntVar(&t.Conns, "conns", 1, "`number` of connections at a time")
 	cmd.Flags().DurationVar(&t.For, "for", time.Second, "`time` to ask for")
+	cmd.Flags().Uint64Var(&t.Count, "count", 0, "`number` of datagrams")
 	cmd.Flags().IntVar(&t.Size, "size", t.Size, "`octets` of a datagram")
 	return cmd
 }
