@@ -137,7 +137,7 @@ func (h *Host) SetForwarding(f packet.Family, on bool) {
 // EnableDefrag says that netfilter puts fragments of a family together at
 // PREROUTING and LOCAL_OUT, from now on: for IPv6 once the first service or
 // server of that family was added (the host also finds out by Hooks.Active),
-// and where connections are tracked (see Track).
+// and for either while connections are tracked (see Track).
 //
 // Kernel: nf_defrag_ipv4_enable, nf_defrag_ipv6_enable (6.1).
 func (h *Host) EnableDefrag(f packet.Family) {
@@ -151,6 +151,9 @@ func (h *Host) EnableDefrag(f packet.Family) {
 // defragments reports whether fragments of a family are put together before
 // they are routed.
 func (h *Host) defragments(f packet.Family) bool {
+	if h.tracks[f/packet.IPv6] > 0 {
+		return true
+	}
 	if f == packet.IPv4 {
 		return h.defrag4
 	}

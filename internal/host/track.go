@@ -17,7 +17,6 @@ func (h *Host) Track(f packet.Family, on bool) {
 		return
 	}
 	if *n++; *n == 1 {
-		h.EnableDefrag(f)
 		h.track.Resume(f)
 	}
 }
