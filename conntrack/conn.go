@@ -35,7 +35,8 @@ const (
 )
 
 // Conn is a connection or, with the Template flag, a persistence template. It
-// lies in its shard's slab and belongs to the shard's lock.
+// lies in its shard's slab and belongs to the shard's lock. What it is looked up
+// by only the Shard's methods change.
 //
 // Kernel: include/net/ip_vs.h, struct ip_vs_conn (6.1).
 type Conn struct {

@@ -103,15 +103,15 @@ func (x *index) spill(b *bucket) {
 	b.n -= some
 }
 
-// remove takes out an entry, which must be there.
+// remove takes out an entry, if it is there.
 func (x *index) remove(hash, place uint32) {
-	x.n--
 	var before *bucket
 	for b := x.bucket(hash); ; b = x.older(b.next) {
 		for i := range min(b.n, lineSize) {
 			if b.place[i] != place {
 				continue
 			}
+			x.n--
 			copy(b.hash[i:b.n], b.hash[i+1:])
 			copy(b.place[i:b.n], b.place[i+1:])
 			if b.n--; b.n == 0 && before != nil {
@@ -119,6 +119,9 @@ func (x *index) remove(hash, place uint32) {
 				before.next = b.next
 				x.put(i)
 			}
+			return
+		}
+		if b.next == 0 {
 			return
 		}
 		before = b

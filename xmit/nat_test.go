@@ -113,7 +113,6 @@ func TestNATFillsClientPort(t *testing.T) {
 			sc := scene{packet: c.packet, flags: conntrack.NoCPort}
 			p, h := sc.arrive(t)
 			r := newRig(t, &sc, &h)
-			r.conn.CPort = 0
 			v := r.x.Transmit(&xmit.Call{Packet: p, Header: h, Conn: r.conn, Shard: r.shard, Dest: r.dest})
 			if v != xmit.Stolen || c.want != 0 && r.conn.CPort != c.want || (r.conn.Flags&conntrack.NoCPort != 0) != c.flag {
 				t.Errorf("%v; client's port %d, flags %#x", v, r.conn.CPort, r.conn.Flags)

@@ -109,6 +109,9 @@ func newRig(t testing.TB, sc *scene, h *packet.Header) *rig {
 		DestFamily: sc.dest.Family, Dest: sc.dest.Addr, DPort: sc.dest.Port,
 		Flags: sc.flags | conntrack.Flags(r.dest.ConnFlags()), DestID: r.dest.ID,
 	}
+	if sc.flags&conntrack.NoCPort != 0 {
+		n.CPort = 0
+	}
 	if sc.noDest {
 		r.dest, n.DestID, n.Dest = nil, 0, packet.Addr{}
 	}
