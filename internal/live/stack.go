@@ -73,6 +73,7 @@ func (s *stack) routedAlike(p *packet.Packet) bool {
 }
 
 func (s *stack) send(sender *inject.Sender, p *packet.Packet) {
+	p.CompleteChecksum() // a raw socket doesn't
 	d := inject.Datagram{
 		Family: p.Family, Data: p.Data(), To: destination(p), MTU: p.Route.MTU,
 		DF: p.FragMax != 0, Ours: p.Ours, Mark: p.Mark, Link: p.Route.OutIf, Hop: p.Route.NextHop,
