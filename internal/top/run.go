@@ -126,7 +126,10 @@ func (v *view) draw(t Terminal, now, old *Sample) error {
 	v.width, v.height = t.Size()
 	var b strings.Builder
 	b.WriteString(home)
-	for i, l := range v.render(now, old) {
+	// Cleared before it is written: at the end of a full line the cursor is
+	// still on its last character.
+	lines := v.render(now, old)
+	for i, l := range lines {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
@@ -136,9 +139,11 @@ func (v *view) draw(t Terminal, now, old *Sample) error {
 		if strings.HasPrefix(l, tableHead) {
 			l = reverse + l + plain
 		}
-		b.WriteString(l + toEnd)
+		b.WriteString(toEnd + l)
 	}
-	b.WriteString(below)
+	if len(lines) < v.height {
+		b.WriteString("\r\n" + below)
+	}
 	_, err := io.WriteString(t, b.String())
 	return err
 }

@@ -195,8 +195,7 @@ func TestRun(t *testing.T) {
 		t.Fatalf("%d pictures: %q", len(f.pictures), f.out.String())
 	}
 	first := func(p string) string { // the first service
-		lines := strings.Split(p, toEnd+"\r\n")
-		return lines[5]
+		return strings.TrimPrefix(strings.Split(p, "\r\n")[5], toEnd)
 	}
 	if !strings.HasPrefix(first(f.pictures[0]), "UDP [2001") || !strings.HasPrefix(first(f.pictures[1]), "TCP 203.0.113.10:80") {
 		t.Errorf("first %q, then sorted %q", first(f.pictures[0]), first(f.pictures[1]))

@@ -113,6 +113,9 @@ func measure(ctx context.Context, cmd *cobra.Command, o bench.Options, out strin
 		return err
 	}
 	r, failed := bench.Run(ctx, o)
+	if ctx.Err() != nil {
+		failed = errors.New("interrupted; all is removed")
+	}
 	if len(r.Series) == 0 {
 		return errors.Join(failed, errors.New("nothing was measured"))
 	}
