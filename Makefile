@@ -11,7 +11,7 @@ ERRCHECK    = github.com/kisielk/errcheck@v1.30.0
 INEFFASSIGN = github.com/gordonklaus/ineffassign@v0.2.0
 MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 
-.PHONY: build run test lint race bench bench-live fuzz oracle oracle-fuzz clean
+.PHONY: build run test tools lint race bench bench-live fuzz oracle oracle-fuzz clean
 
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/goipvs ./cmd/goipvs
@@ -20,8 +20,11 @@ run: ## see it work: hosts in network namespaces, real traffic
 	@$(MAKE) -s build
 	@bin/goipvs lab
 
-test: lint ## what CI runs; as root it includes the end-to-end tests
+test: lint tools ## what CI runs; as root it includes the end-to-end tests
 	$(GO) test -timeout 14m $(PKG)
+
+tools: ## programs that tests need beside Go; as root it installs those that are missing
+	@./.ci/tools tshark tcpdump
 
 lint: ## formatting and static analysis
 	@files=$$(gofmt -l cmd conntrack hooks internal packet sched xmit); \

@@ -71,7 +71,7 @@ var Reasons = []packet.ReasonDoc{
 	packet.Document(ReasonFTPExpected, packet.Step, "FTP: a data connection is expected, and goes to the control connection's server", ""),
 	packet.Document(ReasonFTPAnswer, packet.Step, "FTP: the address in the server's answer becomes the virtual service's", "Sequence numbers behind it are shifted by the difference in length."),
 
-	packet.Document(ReasonTimedOut, packet.Step, "the connection saw no packet for its timeout, and is forgotten",
+	packet.Document(ReasonTimedOut, packet.Step, "no packet came for as long as the timeout, and it is forgotten",
 		"Timeouts by state are those of `ipvsadm -L --timeout`; the kernel's timers end up to an eighth later, never earlier."),
 	packet.Document(ReasonDeleted, packet.Step, "the connection was ended before its time", "Its server was deleted with expire_nodest_conn=1, or drop_entry took it, or its control connection went."),
 	packet.Document(ReasonPacketOut, packet.Step, "the connection was for one packet (service flag --ops)", ""),

@@ -3,12 +3,16 @@ package main
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"goipvs/internal/explain"
+	"goipvs/internal/filter"
+	"goipvs/internal/replay"
 	"goipvs/internal/trace"
 )
 
@@ -30,6 +34,10 @@ The form of --json: docs/explain-json.md.`,
 	a.flags(cmd)
 	f := cmd.Flags()
 	f.Var(&a.packets, "packet", "only these packets, by their `numbers` in the capture: 3 or 3,7-9")
+	f.StringVar(&a.filter, "filter", "", "only packets for which a tcpdump `expression` holds, as they came or as they left")
+	f.BoolVar(&a.conn, "conn", false, "the life of each connection instead, from its first packet to its end")
+	f.StringVar(&a.pcapng, "pcapng", "", "write a `file` with the frames that came and that left, a comment on each, for Wireshark")
+	f.StringVar(&a.observed, "observed", "", "compare with what a real director sent, a `capture`: explain the packet where it first differs")
 	f.BoolVar(&a.json, "json", false, "one JSON object a line, for programs")
 	f.StringVar(&a.color, "color", "auto", "colours: auto (on a terminal, unless NO_COLOR is set), always or never")
 	return cmd
@@ -38,34 +46,115 @@ The form of --json: docs/explain-json.md.`,
 // explainArgs are the options of explain.
 type explainArgs struct {
 	replayArgs
-	packets explain.Numbers
-	json    bool
-	color   string
+	packets    explain.Numbers
+	filter     string
+	pcapng     string
+	observed   string
+	conn, json bool
+	color      string
 }
 
 func (a *explainArgs) run(name string, stdout io.Writer) (err error) {
+	switch {
+	case a.pcapng != "" && (a.json || a.conn):
+		return errors.New("--pcapng goes without --json and --conn")
+	case a.observed != "" && (a.pcapng != "" || a.json || a.conn || a.filter != "" || len(a.packets) > 0):
+		return errors.New("--observed goes alone")
+	}
 	color, err := a.colored(stdout)
 	if err != nil {
 		return err
+	}
+	choice := explain.Choice{Packets: a.packets}
+	if a.filter != "" {
+		if choice.Filter, err = filter.Parse(a.filter); err != nil {
+			return err
+		}
 	}
 	s, err := a.open(name)
 	if err != nil {
 		return err
 	}
 	defer s.in.Close()
-	out := bufio.NewWriter(stdout)
-	var sink explain.Sink = &explain.Text{W: out, Style: trace.Style{Color: color}}
-	if a.json {
-		sink = explain.NewJSON(out)
+	style := trace.Style{Color: color}
+	if a.observed != "" {
+		return a.compare(s, stdout, style)
 	}
-	if len(a.packets) > 0 {
-		sink = &explain.Select{Sink: sink, Packets: a.packets}
+	if a.pcapng != "" {
+		if same(name, a.pcapng) {
+			return fmt.Errorf("%s: would be overwritten", name)
+		}
+		f, err := os.Create(a.pcapng)
+		if err != nil {
+			return err
+		}
+		return errors.Join(a.explain(s, f, choice, style), f.Close())
 	}
-	_, err = explain.Run(s.Config, sink)
-	if flushed := out.Flush(); err == nil {
-		err = flushed
+	return a.explain(s, stdout, choice, style)
+}
+
+// explain writes the explanation to w.
+func (a *explainArgs) explain(s *source, w io.Writer, c explain.Choice, st trace.Style) error {
+	out := bufio.NewWriter(w)
+	_, err := explain.Run(s.Config, a.sink(out, c, st))
+	if err != nil {
+		return err
 	}
-	return err
+	return out.Flush()
+}
+
+// compare holds what a real director sent against what IPVS sends.
+func (a *explainArgs) compare(s *source, w io.Writer, st trace.Style) error {
+	f, err := os.Open(a.observed)
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s: %w", a.observed, e.Err)
+	} else if err != nil {
+		return err
+	}
+	defer f.Close()
+	c, err := replay.NewCapture(a.observed, f)
+	if err != nil {
+		return err
+	}
+	x, err := explain.NewObserved(c, a.iface)
+	if err != nil {
+		return err
+	}
+	x.W, x.Style = w, st
+	if s.of != nil {
+		x.Mask, x.GUE = s.of.Meta.Mask, s.of.Meta.GUEPort
+		if x.Mask == nil {
+			x.Mask = []replay.Mask{}
+		}
+	}
+	if _, err := explain.Run(s.Config, x); err != nil {
+		return err
+	}
+	if x.Differs {
+		return answerNo(nil)
+	}
+	return nil
+}
+
+// sink returns what writes the explanation.
+func (a *explainArgs) sink(w io.Writer, c explain.Choice, st trace.Style) explain.Sink {
+	var sink explain.Sink
+	switch {
+	case a.conn && a.json:
+		return explain.LivesJSON(w, c.Has)
+	case a.conn:
+		return explain.LivesText(w, st, c.Has)
+	case a.json:
+		sink = explain.NewJSON(w)
+	case a.pcapng != "":
+		sink = explain.NewPcapNG(w)
+	default:
+		sink = &explain.Text{W: w, Style: st}
+	}
+	if c.All() {
+		return sink
+	}
+	return &explain.Select{Sink: sink, Choice: c}
 }
 
 // colored reports whether the output is to have colours.

@@ -21,6 +21,9 @@ type Sink interface {
 	End(*trace.End) error
 }
 
+// worldly is a Sink that wants to know what is replayed on.
+type worldly interface{ made(replay.World) }
+
 // Run replays c and explains it to the sink. Its errors are those of
 // replay.Run, then those of the sink.
 func Run(c replay.Config, to Sink) (*replay.Report, error) {
@@ -57,6 +60,9 @@ type collector struct {
 func (x *collector) made(w replay.World) {
 	x.world = w
 	x.rec.IfName = w.Host.IfName
+	if s, ok := x.sink.(worldly); ok {
+		s.made(w)
+	}
 }
 
 // Event implements packet.Listener.

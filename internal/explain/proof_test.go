@@ -2,6 +2,7 @@ package explain
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -76,18 +77,24 @@ func (t *told) Passage(g *trace.Passage) error { t.passages = append(t.passages,
 func (t *told) Listing(l *trace.Listing) error { t.listings = append(t.listings, l); return nil }
 func (t *told) End(e *trace.End) error         { t.end = e; return nil }
 
-func explainCase(t testing.TB, dir string) *told {
-	t.Helper()
-	var x told
-	if _, err := Run(openCase(t, dir), &x); err != nil {
-		t.Fatal(err)
-	}
-	return &x
+// both is a Sink that hands on to two.
+type both struct {
+	*told
+	*Observed
 }
+
+func (b *both) Start(s *trace.Start) error { return errors.Join(b.told.Start(s), b.Observed.Start(s)) }
+func (b *both) Passage(g *trace.Passage) error {
+	return errors.Join(b.told.Passage(g), b.Observed.Passage(g))
+}
+func (b *both) Listing(l *trace.Listing) error {
+	return errors.Join(b.told.Listing(l), b.Observed.Listing(l))
+}
+func (b *both) End(e *trace.End) error { return errors.Join(b.told.End(e), b.Observed.End(e)) }
 
 // TestProof explains every recorded case: no packet is left without an
 // explanation, every reason is documented, and the explanations end in exactly
-// the frames that a replay puts out.
+// the frames that a replay puts out, and that the real kernel did.
 func TestProof(t *testing.T) {
 	for _, dir := range caseDirs(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
@@ -96,7 +103,14 @@ func TestProof(t *testing.T) {
 			if _, err := replay.Run(openCase(t, dir), &f); err != nil {
 				t.Fatal(err)
 			}
-			x := explainCase(t, dir)
+			x := &told{}
+			real := recordedOutput(t, dir)
+			if _, err := Run(openCase(t, dir), &both{x, real}); err != nil {
+				t.Fatal(err)
+			}
+			if real.Differs || real.Compared != len(f.out) {
+				t.Errorf("%d of %d frames compared with the kernel's\n%v", real.Compared, len(f.out), real.W)
+			}
 			var out []string
 			packets := 0
 			at := trace.Seconds(-1)

@@ -5,19 +5,51 @@ import (
 	"strconv"
 	"strings"
 
+	"goipvs/internal/filter"
+	"goipvs/internal/replay"
 	"goipvs/internal/trace"
 )
 
-// Select hands on only some packets. What happens without a packet it leaves
-// out.
+// Choice says which packets are told of.
+type Choice struct {
+	Packets Numbers        // none: all
+	Filter  *filter.Filter // holds for the packet as it came or for what left on its account; nil: all
+}
+
+// All reports whether it is all of them.
+func (c *Choice) All() bool { return len(c.Packets) == 0 && c.Filter == nil }
+
+// Has reports whether a packet is one of them.
+func (c *Choice) Has(g *trace.Passage) bool {
+	return g.Type == "packet" && (len(c.Packets) == 0 || c.Packets.Has(g.N)) && (c.Filter == nil || c.matches(g))
+}
+
+func (c *Choice) matches(g *trace.Passage) bool {
+	if c.Filter.Match(filter.Of(g.Link, g.Frame)) {
+		return true
+	}
+	for _, o := range g.Outputs {
+		link := "ethernet"
+		if o.Interface == replay.LocalName {
+			link = "raw"
+		}
+		if c.Filter.Match(filter.Of(link, o.Frame)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Select is a Sink that hands on only some packets. What happens without a packet
+// it leaves out.
 type Select struct {
 	Sink
-	Packets Numbers // none: all
+	Choice
 }
 
 // Passage implements Sink.
 func (s *Select) Passage(g *trace.Passage) error {
-	if g.Type != "packet" || len(s.Packets) > 0 && !s.Packets.Has(g.N) {
+	if !s.Has(g) {
 		return nil
 	}
 	return s.Sink.Passage(g)

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"fmt"
 
 	"goipvs/packet"
@@ -67,4 +68,14 @@ func maskOwnError(d *dissection) {
 		d.inner[4], d.inner[5] = 0, 0
 		d.inner[10], d.inner[11] = 0, in.ip.octet()
 	}
+}
+
+// Differ says where two frames first differ, but for fields that are filled
+// unpredictably: "ip.id", "udp.sport", "frag.id". It returns "" if they don't.
+func Differ(want, got []byte, link LinkType, fields []string) string {
+	a, b := masked(want, link, fields), masked(got, link, fields)
+	if bytes.Equal(a, b) {
+		return ""
+	}
+	return firstDifference(a, b)
 }

@@ -21,6 +21,7 @@ const (
 	optEnd      = 0
 	optComment  = 1
 	optIfName   = 2
+	optFlags    = 2 // of a packet
 	optTSResol  = 9
 	optTSOffset = 14
 )

@@ -78,6 +78,10 @@ type World struct {
 // method of the Observer that tells of a time is called.
 func (w World) Epoch() time.Duration { return w.run.base }
 
+// MAC returns the Ethernet address of an interface, as it is now; zero where
+// there is none.
+func (w World) MAC(name string) [6]byte { return w.run.macs[name] }
+
 // Time converts a time on the host's and the director's clock to the replay's.
 func (w World) Time(t time.Duration) time.Duration { return t + w.run.skipped }
 

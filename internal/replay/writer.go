@@ -65,9 +65,24 @@ func (f *Writer) AddInterface(i CaptureIf) int {
 	return f.n - 1
 }
 
+// Direction is a frame's way over its interface (epb_flags).
+type Direction uint8
+
+// The directions.
+const (
+	Unknown Direction = iota
+	Inbound
+	Outbound
+)
+
 // Write writes a frame that was on the interface at the time since 1970, with a
 // comment unless that is empty.
 func (f *Writer) Write(iface int, at time.Duration, frame []byte, comment string) {
+	f.WriteDirected(iface, at, frame, comment, Unknown)
+}
+
+// WriteDirected is Write with the frame's direction.
+func (f *Writer) WriteDirected(iface int, at time.Duration, frame []byte, comment string, d Direction) {
 	b := f.block(blockEnhanced)
 	b = binary.LittleEndian.AppendUint32(b, uint32(iface))
 	b = binary.LittleEndian.AppendUint32(b, uint32(uint64(at)>>32))
@@ -78,6 +93,11 @@ func (f *Writer) Write(iface int, at time.Duration, frame []byte, comment string
 	b = append(b, make([]byte, -len(frame)&3)...)
 	if comment != "" {
 		b = option(b, optComment, []byte(comment)[:min(len(comment), 1<<16-1)])
+	}
+	if d != Unknown {
+		b = option(b, optFlags, []byte{byte(d), 0, 0, 0})
+	}
+	if comment != "" || d != Unknown {
 		b = option(b, optEnd, nil)
 	}
 	f.end(b)

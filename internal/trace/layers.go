@@ -66,9 +66,9 @@ const excerptMax = 256
 
 func excerpt(b []byte) string {
 	if len(b) > excerptMax {
-		return strconv.Quote(string(b[:excerptMax])) + "…"
+		return strconv.QuoteToASCII(string(b[:excerptMax])) + "…"
 	}
-	return strconv.Quote(string(b))
+	return strconv.QuoteToASCII(string(b))
 }
 
 func hex16(v uint16) string { return fmt.Sprintf("0x%04x", v) }

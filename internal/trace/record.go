@@ -237,6 +237,34 @@ type Listing struct {
 	Text    string  `json:"text"`
 }
 
+// Life is the life of a connection or template, as --conn tells it: a line for
+// each, when it ended, or at the end for those that are there.
+type Life struct {
+	Type     string        `json:"type"`            // "life"
+	Conn     Conn          `json:"conn"`            // as it was at last
+	Made     Seconds       `json:"made"`            // when
+	By       int           `json:"by,omitempty"`    // number of the packet that made it
+	How      string        `json:"how"`             // by whom its server was chosen
+	Moments  []Moment      `json:"moments"`         // its packets
+	Ended    Seconds       `json:"ended,omitempty"` // when; none: it is there at the end
+	Why      packet.Reason `json:"why,omitempty"`   // it ended (docs/reasons.md)
+	InPkts   int           `json:"in_pkts"`         // from the client, that were sent on
+	InBytes  int           `json:"in_bytes"`
+	OutPkts  int           `json:"out_pkts"` // from the server
+	OutBytes int           `json:"out_bytes"`
+}
+
+// Moment is a packet in a connection's life.
+type Moment struct {
+	N         int     `json:"n"`
+	Time      Seconds `json:"time"`
+	Direction string  `json:"direction"` // "in": from the client, "out": from the server, "error": an ICMP error about it
+	Summary   string  `json:"summary"`
+	Outcome   string  `json:"outcome"`
+	State     *State  `json:"state,omitempty"`
+	Text      string  `json:"text,omitempty"` // what else happened
+}
+
 // End is the last line.
 type End struct {
 	Type    string   `json:"type"` // "end"

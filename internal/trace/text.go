@@ -299,16 +299,22 @@ func (t *text) changes(s *Step, hang string) {
 			sums = append(sums, strings.TrimSuffix(name, " checksum"))
 			continue
 		}
-		t.wrap(hang+pad(name, 18)+" ", hang+"  ", plain, orNone(c.Old)+" → "+t.paint(bold, orNone(c.New)))
+		t.wrap(hang+pad(name, 18)+" ", hang+"  ", plain, short(c.Old)+" → "+t.paint(bold, short(c.New)))
 	}
 	if len(sums) > 0 {
 		t.wrap(hang, hang+"  ", dim, "checksums of "+strings.Join(sums, ", ")+" follow")
 	}
 }
 
-func orNone(s string) string {
+// shortLen is how much of a value is shown.
+const shortLen = 48
+
+func short(s string) string {
 	if s == "" {
 		return "none"
+	}
+	if len(s) > shortLen {
+		return s[:shortLen] + "…"
 	}
 	return s
 }
@@ -325,7 +331,7 @@ func (l *Layer) oneLine() string {
 		if i == 0 {
 			sep = " "
 		}
-		s.WriteString(sep + f.Name + " " + f.Value)
+		s.WriteString(sep + f.Name + " " + short(f.Value))
 	}
 	return s.String()
 }

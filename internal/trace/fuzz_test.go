@@ -1,0 +1,28 @@
+package trace_test
+
+import (
+	"testing"
+
+	"goipvs/internal/trace"
+	"goipvs/packet"
+)
+
+func FuzzLayers(f *testing.F) {
+	f.Add(false, datagram(packet.ProtoTCP, "192.0.2.100", 40000, "203.0.113.10", 80, syn))
+	f.Add(false, append([]byte{0x45, 0, 0, 56, 0, 0, 0, 0, 64, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 3, 4, 0, 0, 0, 0, 5, 0xdc},
+		datagram(packet.ProtoUDP, "192.0.2.100", 40000, "203.0.113.10", 53, 0)...))
+	f.Add(true, append([]byte{0x60, 0, 0, 0, 0, 16, 44, 64, 39: 1}, 17, 0, 0, 1, 0, 0, 0, 9, 0, 53, 0, 53, 0, 8, 0, 0))
+	f.Fuzz(func(t *testing.T, v6 bool, b []byte) {
+		family := packet.Family(packet.IPv4)
+		if v6 {
+			family = packet.IPv6
+		}
+		layers := trace.Layers(family, b, map[uint16]bool{6080: true})
+		if len(b) > 0 && len(layers) == 0 {
+			t.Error("nothing")
+		}
+		if len(layers) > 40 {
+			t.Errorf("%d layers", len(layers))
+		}
+	})
+}
