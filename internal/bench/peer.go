@@ -161,10 +161,13 @@ func (s *site) proxy(program string, args ...string) error {
 	return nil
 }
 
-// settle waits until the balancer works and finds the processes that it
+// settle waits until the balancer works and finds the processes that it has
 // started itself.
 func (s *site) settle(ctx context.Context) error {
 	if err := s.answers(ctx); err != nil {
+		return err
+	}
+	if _, err := s.load(ctx, load.Requests, 2, 200*time.Millisecond); err != nil {
 		return err
 	}
 	for i := 0; i < len(s.pids); i++ {
@@ -179,6 +182,5 @@ func (s *site) settle(ctx context.Context) error {
 			}
 		}
 	}
-	_, err := s.load(ctx, load.Requests, 2, 200*time.Millisecond)
-	return err
+	return nil
 }
