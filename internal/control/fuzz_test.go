@@ -94,6 +94,7 @@ func FuzzAnswer(f *testing.F) {
 		_ = c().Conns(&hooks.ConnFilter{}, 0, func(*hooks.ConnInfo) error { return nil })
 		_, _, _ = c().DeleteConns(&hooks.ConnFilter{})
 		_, _ = c().Options(nil)
+		_, _ = c().Counts()
 	})
 }
 
