@@ -59,6 +59,9 @@ func (h *Host) mark(p *packet.Packet, d *iface) {
 		if r.Protocol != 0 {
 			if !parsed {
 				parsed, ok = true, p.ParseHeader(&hdr)
+				if ok && p.Family == packet.IPv6 && authenticated(p.Data()) {
+					hdr.Protocol = packet.ProtoAH
+				}
 			}
 			if !ok || hdr.Protocol != r.Protocol || r.HasDPort && !hasDPort(p, &hdr, r.DPort) {
 				continue
@@ -69,6 +72,29 @@ func (h *Host) mark(p *packet.Packet, d *iface) {
 			p.Listener.Event(p, Marked{Mark: r.Mark})
 		}
 	}
+}
+
+// authenticated reports whether there is an authentication header among the
+// extension headers of an IPv6 packet. To netfilter's rules it is the packet's
+// protocol then, whatever it protects.
+//
+// Kernel: include/net/netfilter/nf_tables_ipv6.h, __nft_set_pktinfo_ipv6 (6.1).
+func authenticated(b []byte) bool {
+	const routing, destination = 43, 60
+	next, at := b[6], packet.SizeIPv6
+	for len(b) >= at+8 {
+		switch next {
+		case packet.ProtoAH:
+			return true
+		case packet.ExtFragment:
+			next, at = b[at], at+8
+		case extHopByHop, routing, destination:
+			next, at = b[at], at+(int(b[at+1])+1)*8
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // hasDPort reports whether p goes to a port, which a later fragment doesn't say.

@@ -13,11 +13,13 @@ const (
 	valid   verdict = iota
 	invalid         // it belongs to no connection
 	anew            // its connection was over: look again
+	cutOff          // it can't be read: it must be dropped
 )
 
 // seen is a packet in a tracker's hands.
 type seen struct {
 	*Ref
+	p       *packet.Packet
 	h       packet.Header
 	b       []byte // from the transport header on
 	now     time.Duration
@@ -39,7 +41,7 @@ func (t *Table) In(p *packet.Packet, r *Ref, arrived bool, now time.Duration) bo
 	if !ok {
 		return true
 	}
-	s := &seen{Ref: r, h: h, b: p.Data()[h.Len:], now: now, arrived: arrived, table: t}
+	s := &seen{Ref: r, p: p, h: h, b: p.Data()[h.Len:], now: now, arrived: arrived, table: t}
 	if k := (Tuple{Protocol: h.Protocol}); k.isICMP() {
 		if s.icmpError(p.Data()) == invalid || r.conn != nil || r.untracked {
 			return true
@@ -61,6 +63,9 @@ func (t *Table) In(p *packet.Packet, r *Ref, arrived bool, now time.Duration) bo
 		case invalid:
 			*r = Ref{}
 			return true
+		case cutOff:
+			*r = Ref{}
+			return false
 		}
 		*r = Ref{}
 	}
@@ -103,6 +108,8 @@ func (s *seen) track() verdict {
 		return s.sctp()
 	case packet.ProtoICMP, packet.ProtoICMPv6:
 		return s.icmp()
+	case protoDCCP:
+		return s.dccp()
 	}
 	s.conn.refresh(s.now, genericTimeout)
 	return valid

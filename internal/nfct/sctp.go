@@ -142,7 +142,13 @@ func chunks(b []byte) (all []sctpChunk, ok bool) {
 //
 // Kernel: nf_conntrack_proto_sctp.c, nf_conntrack_sctp_packet (6.1).
 func (s *seen) sctp() verdict {
-	if len(s.b) < packet.SizeSCTP || s.arrived && binary.LittleEndian.Uint32(s.b[8:]) != packet.SCTPChecksum(s.b) {
+	if len(s.b) < packet.SizeSCTP {
+		return invalid
+	}
+	if s.arrived {
+		s.p.Linearize(s.h.Len + packet.SizeSCTP)
+	}
+	if s.arrived && binary.LittleEndian.Uint32(s.b[8:]) != packet.SCTPChecksum(s.b) {
 		return invalid
 	}
 	all, ok := chunks(s.b)

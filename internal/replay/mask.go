@@ -58,13 +58,14 @@ func masked(frame []byte, link LinkType, fields []string) []byte {
 	return x
 }
 
-// maskOwnError zeroes the identification of an ICMP error that the director made,
-// sent to itself and so into a tunnel: no other has itself as its sender.
+// maskOwnError zeroes the identification of an ICMP error that the director made
+// and sent into one of its tunnels: it says so by its precedence, and by the time
+// to live that it set out with.
 func maskOwnError(d *dissection) {
 	if d.kind != l4IPIP && d.kind != l4GRE || len(d.inner) < packet.SizeIPv4 {
 		return
 	}
-	if in := dissect(d.inner); in.v == 4 && in.kind == l4ICMP && in.inner != nil && in.src == in.dst {
+	if in := dissect(d.inner); in.v == 4 && in.kind == l4ICMP && in.inner != nil && in.tos&0xe0 == 0xc0 && in.ttl == 63 {
 		d.inner[4], d.inner[5] = 0, 0
 		d.inner[10], d.inner[11] = 0, in.ip.octet()
 	}
