@@ -27,23 +27,19 @@ func newRunCommand(socket *string) *cobra.Command {
 services here, balances, and serves the control socket, until SIGTERM or SIGINT.
 Then all that it put into the system is removed.
 
+On SIGHUP the files are read again, and the differences applied, so that
+connections go on: services and servers become those that the files have, and
+settings under net.ipv4.vs. Where a line is wrong, or another line is not as it
+was, that is said and nothing changes.
+
 Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			lines, err := readSetup(setupFile)
-			if err != nil {
+			o.Reread = func() ([]setup.Line, error) { return readFiles(setupFile, rulesFile) }
+			var err error
+			if o.Setup, err = o.Reread(); err != nil {
 				return err
 			}
-			rules, err := readSetup(rulesFile)
-			if err != nil {
-				return err
-			}
-			for _, l := range rules {
-				if _, ok := l.Command.(setup.IPVSAdm); !ok {
-					return &setup.Error{Position: l.Position, Err: errNotRules}
-				}
-			}
-			o.Setup = append(lines, rules...)
 			if by != "raw" && by != "packet" {
 				return fmt.Errorf("--inject %s: neither raw nor packet", by)
 			}
@@ -58,6 +54,10 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
+			hup := make(chan os.Signal, 1)
+			signal.Notify(hup, syscall.SIGHUP)
+			defer signal.Stop(hup)
+			o.Reload = hup
 			o.Socket, o.Stdout = *socket, cmd.OutOrStdout()
 			o.Log = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "goipvs:", s) }
 			o.Ready = func() { o.Log("ready, control socket " + o.Socket) }
@@ -125,6 +125,25 @@ func (q *queueIO) Set(s string) (err error) {
 
 // Type names what a way is given as.
 func (q *queueIO) Type() string { return "name" }
+
+// readFiles reads the setup file and that of rules, which has ipvsadm lines
+// alone.
+func readFiles(setupFile, rulesFile string) ([]setup.Line, error) {
+	lines, err := readSetup(setupFile)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := readSetup(rulesFile)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range rules {
+		if _, ok := l.Command.(setup.IPVSAdm); !ok {
+			return nil, &setup.Error{Position: l.Position, Err: errNotRules}
+		}
+	}
+	return append(lines, rules...), nil
+}
 
 // readSetup reads a file of setup lines; without a name there are none.
 func readSetup(name string) ([]setup.Line, error) {

@@ -109,10 +109,18 @@ func (b *backend) change(f func() error, note func()) error {
 // AddService adds a virtual service. It fails with sched.ErrInvalid for a mark
 // that has the bit that is goipvs's own.
 func (b *backend) AddService(c sched.ServiceConfig) error {
-	if c.FWMark&b.bit != 0 {
-		return fmt.Errorf("firewall mark %#x has bit %#x, which is goipvs's own: %w", c.FWMark, b.bit, sched.ErrInvalid)
+	if err := ownMark(c.FWMark, b.bit); err != nil {
+		return err
 	}
 	return b.change(func() error { return b.Director.AddService(c) }, func() { b.ledgers[c.Family].addService(c.ServiceKey) })
+}
+
+// ownMark refuses a service's mark that has the bit that is goipvs's own.
+func ownMark(mark, bit uint32) error {
+	if mark&bit == 0 {
+		return nil
+	}
+	return fmt.Errorf("firewall mark %#x has bit %#x, which is goipvs's own: %w", mark, bit, sched.ErrInvalid)
 }
 
 // DelService deletes a virtual service.

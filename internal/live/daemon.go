@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 
@@ -25,7 +26,11 @@ import (
 
 // Options are what a daemon is told.
 type Options struct {
-	Setup   []setup.Line // run in this order before anything is balanced
+	Setup []setup.Line // run in this order before anything is balanced
+	// Reload asks for Setup anew: Reread then returns it, and the differences
+	// are applied, or none if something is wrong. nil: never.
+	Reload  <-chan os.Signal
+	Reread  func() ([]setup.Line, error)
 	Socket  string       // of control
 	State   string       // file of what is to be undone; "": Socket with .state for .sock
 	Queue   uint16       // the first queue's number; after a crash it may be one behind those used before

@@ -1,11 +1,8 @@
 package live
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"goipvs/internal/ipvsadm"
 	"goipvs/internal/live/machine"
@@ -29,14 +26,5 @@ func (d *daemon) Setting(name, value string) error { return d.backend.SetSetting
 // IPVSAdm implements machine.IPVS. The error is the first line that ipvsadm
 // prints about it.
 func (d *daemon) IPVSAdm(args []string, out io.Writer) error {
-	var complaint bytes.Buffer
-	code := ipvsadm.Run(args, ipvsadm.Env{Stdin: strings.NewReader(""), Stdout: out, Stderr: &complaint, Conn: d.engine.Conn()})
-	if code == 0 {
-		return nil
-	}
-	line, _, _ := strings.Cut(strings.TrimSpace(complaint.String()), "\n")
-	if line == "" {
-		line = fmt.Sprintf("ipvsadm: exit code %d", code)
-	}
-	return errors.New(line)
+	return ipvsadm.Do(d.engine.Conn(), args, out)
 }

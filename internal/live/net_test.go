@@ -217,8 +217,17 @@ func say(c net.Conn, s string) string {
 // daemon is a running daemon.
 type daemon struct {
 	socket string
+	mu     sync.Mutex
 	log    []string
+	heard  func(string) // nil: nobody
 	stop   func() error
+}
+
+// onLog has what is logged from now on told.
+func (d *daemon) onLog(f func(string)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.heard = f
 }
 
 // run runs the daemon on a host with a setup.
@@ -238,13 +247,15 @@ func tryRun(t *testing.T, ns *nstest.NS, o live.Options, text string) (*daemon, 
 		t.Fatal(err)
 	}
 	d := &daemon{socket: o.Socket}
-	var mu sync.Mutex
 	ready, done := make(chan struct{}), make(chan error, 1)
 	o.Ready = func() { close(ready) }
 	o.Log = func(s string) {
-		mu.Lock()
-		defer mu.Unlock()
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		d.log = append(d.log, s)
+		if d.heard != nil {
+			d.heard(s)
+		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go ns.Do(t, func() { done <- live.Run(ctx, o) })

@@ -77,7 +77,7 @@ func (d *daemon) balance(ctx context.Context, serve func(func() error)) error {
 	}
 	serve(server.Serve)
 	d.Ready()
-	<-ctx.Done()
+	d.reloads(ctx.Done())
 	err = errors.Join(withdraw(), server.Close(), unwatch())
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)
