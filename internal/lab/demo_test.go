@@ -119,11 +119,11 @@ func explained(s Scenario, f packet.Family) []string {
 	switch s {
 	case FTP:
 		answer := map[packet.Family]string{packet.IPv4: "PASV", packet.IPv6: "EPSV"}[f]
-		return append(all, "The server's answer to "+answer+" on its way", "data connection that it speaks of:", "LISTEN to SYN_RECV")
+		return append(all, "The server's answer to "+answer+" on its way", "data connection that it speaks of:", "LISTEN → SYN_RECV")
 	case SIP:
-		return append(all, "A call's next request, from another port", "template: ", "And a request of a server's own:")
+		return append(all, "A call's next request, from another port", "ip_vs_ct_in_get", "And a request of a server's own:")
 	case SCTP:
-		return append(all, "An association's first packet", "The answer's:", "state: C-SENT to C-REPLIED")
+		return append(all, "An association's first packet", "The answer's:", "C-SENT → C-REPLIED")
 	case NAT, Local:
 		all = append(all, "And the reply's:\n")
 	}

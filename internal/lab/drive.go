@@ -88,7 +88,7 @@ func (d *demo) ftpSession(ctx context.Context, via string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer f.end()
 	if _, err := f.command("230", "USER anonymous"); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (d *demo) sip(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer phone.Close()
+	defer phone.end()
 	d.printf("%s makes calls to sip:%v, all from %v:\n", c.Name, to, phone.local)
 	calls := 0
 	err = d.ask(ctx, func() (string, error) {
@@ -133,7 +133,7 @@ func (d *demo) sip(ctx context.Context) error {
 		if err != nil {
 			return "", err
 		}
-		defer other.Close()
+		defer other.end()
 		m, err := other.request("BYE", callName(calls), 2)
 		return fmt.Sprintf("BYE     Call-ID %s  %s, asked from %v", callName(calls), m.header("Server"), other.local), err
 	})
@@ -156,7 +156,7 @@ func (d *demo) sipCalled(ctx context.Context, phone *sipClient) error {
 	if err != nil {
 		return err
 	}
-	defer other.Close()
+	defer other.end()
 	m, err := other.request("INFO", id, 2)
 	if err != nil {
 		return err

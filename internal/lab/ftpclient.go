@@ -24,7 +24,7 @@ type ftpClient struct {
 }
 
 // openFTP connects from an address of a host's to a server and waits until it is
-// ready. Close ends it.
+// ready. The session must be ended.
 func openFTP(ctx context.Context, ns *Netns, from netip.Addr, to netip.AddrPort, tell func(string, ...any)) (*ftpClient, error) {
 	c, err := ns.DialFrom(ctx, net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), "tcp", to.String())
 	if err != nil {
@@ -33,15 +33,16 @@ func openFTP(ctx context.Context, ns *Netns, from netip.Addr, to netip.AddrPort,
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	f := &ftpClient{ns: ns, c: c, r: bufio.NewReader(c), tell: tell, free: func() { stop() }}
 	if _, err := f.reply("220"); err != nil {
-		return nil, errors.Join(err, f.Close())
+		f.end()
+		return nil, err
 	}
 	return f, nil
 }
 
-// Close ends the session.
-func (f *ftpClient) Close() error {
+// end ends the session.
+func (f *ftpClient) end() {
 	f.free()
-	return f.c.Close()
+	f.c.Close()
 }
 
 // reply reads the server's next line, which must have a code.

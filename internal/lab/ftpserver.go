@@ -105,7 +105,7 @@ func (s *ftpSession) passive(extended bool) {
 		s.say("425 %v", err)
 		return
 	}
-	s.free = func() { l.Close() }
+	s.free = func() { _ = l.Close() }
 	s.data = func() (net.Conn, error) { return accept(l) }
 	a := l.Addr().(*net.TCPAddr).AddrPort()
 	if extended {

@@ -98,7 +98,7 @@ func ftpRound(ctx context.Context, l *Lab, from netip.Addr, ways []string, file 
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer f.end()
 	for _, way := range ways {
 		peer, err := f.store(way, "file", file)
 		if err != nil {
@@ -134,7 +134,7 @@ func TestSIPCalls(t *testing.T) {
 		for i, from := range l.clients(t, 6) {
 			phone, err := openSIP(t.Context(), l.Client().Netns, netip.AddrPortFrom(from, sipPort), l.Plan.Service())
 			check(t, err)
-			defer phone.Close()
+			defer phone.end()
 			for j := range 4 {
 				id := fmt.Sprintf("%d-%d@client", i, j)
 				server, err := phone.invite(id)
@@ -145,7 +145,7 @@ func TestSIPCalls(t *testing.T) {
 					check(t, err)
 					m, err := other.request("INFO", id, 2)
 					check(t, err)
-					check(t, other.Close())
+					other.end()
 					if got := m.header("Server"); got != server {
 						t.Errorf("%v: %s was with %s, is with %s", from, id, server, got)
 					}
@@ -222,7 +222,7 @@ func TestPersistenceLive(t *testing.T) {
 		}
 		mask := map[packet.Family]string{packet.IPv4: "255.255.255.0", packet.IPv6: "64"}[l.Plan.Family]
 		l.admin(t, "-C", "-A -t "+l.Plan.Web().String()+" -s rr -p 100 -M "+mask)
-		for _, line := range strings.Split(l.Plan.Director().Setup, "\n") {
+		for line := range strings.Lines(l.Plan.Director().Setup) {
 			if rest, ok := strings.CutPrefix(line, "ipvsadm -a -t "); ok {
 				l.admin(t, "-a -t "+rest)
 			}

@@ -17,20 +17,20 @@ type sipClient struct {
 }
 
 // openSIP opens a socket on an address, port 0 for any, for messages to a
-// server, also for those of somebody else. Close ends it.
+// server, also for those of somebody else. It must be ended.
 func openSIP(ctx context.Context, ns *Netns, local, to netip.AddrPort) (*sipClient, error) {
 	c, err := ns.ListenPacket("udp", local.String())
 	if err != nil {
 		return nil, err
 	}
 	local = netip.AddrPortFrom(local.Addr(), uint16(c.LocalAddr().(*net.UDPAddr).Port))
-	return &sipClient{c, local, to, context.AfterFunc(ctx, func() { c.Close() })}, nil
+	return &sipClient{c, local, to, context.AfterFunc(ctx, func() { _ = c.Close() })}, nil
 }
 
-// Close closes the socket.
-func (c *sipClient) Close() error {
+// end closes the socket.
+func (c *sipClient) end() {
 	c.stop()
-	return c.PacketConn.Close()
+	_ = c.Close()
 }
 
 // send sends a message to the server.
