@@ -11,7 +11,7 @@ ERRCHECK    = github.com/kisielk/errcheck@v1.30.0
 INEFFASSIGN = github.com/gordonklaus/ineffassign@v0.2.0
 MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 
-.PHONY: build run test tools lint race bench bench-live fuzz oracle oracle-fuzz clean
+.PHONY: build run test tools lint race bench bench-go bench-live fuzz oracle oracle-fuzz clean
 
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/goipvs ./cmd/goipvs
@@ -39,7 +39,13 @@ lint: ## formatting and static analysis
 race: ## the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(PKG)
 
-bench: ## benchmarks; BENCH and PKG choose
+bench: ## the engine's figures: [SIZES=1000000,10000000] [ROUNDS=1] [TIME=1s] [AGAINST=commit]
+	$(GO) build -o bin/benchengine ./internal/bench/cmd/benchengine
+	@if [ -n "$(AGAINST)" ]; then GO="$(GO)" ./.ci/bench-against "$(AGAINST)" bin/benchengine-against; fi
+	bin/benchengine --sizes $(or $(SIZES),1000000,10000000) --rounds $(or $(ROUNDS),1) --for $(or $(TIME),1s) \
+		--against "$(if $(AGAINST),bin/benchengine-against)"
+
+bench-go: ## the benchmarks beside the code; BENCH and PKG choose
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
 
 bench-live: build ## beside kernel DNAT, HAProxy, nginx, as root: [ROUNDS=5] [TIME=1s] [PEERS=goipvs,...] [MEASURE=up,...] [NICE=-10] [PROFILES=dir]

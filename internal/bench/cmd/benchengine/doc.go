@@ -1,0 +1,2 @@
+// Command benchengine measures the engine alone and prints its figures.
+package main

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"goipvs/internal/bench/engine"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "benchengine:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	flags := pflag.NewFlagSet("benchengine", pflag.ContinueOnError)
+	var o engine.Options
+	sizes := flags.String("sizes", "1000000,10000000", "numbers of connections")
+	flags.DurationVar(&o.For, "for", time.Second, "how long each figure of a packet is measured")
+	flags.BoolVar(&o.Pauses, "pauses", true, "measure the pauses of a packet loop, with the most connections")
+	rounds := flags.Int("rounds", 1, "how often all is measured; the medians are printed")
+	against := flags.String("against", "", "another benchengine, of another version, measured in turns with this one")
+	asJSON := flags.Bool("json", false, "measure once and print each figure as a line of JSON")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	for s := range strings.SplitSeq(*sizes, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1000 || n > 100_000_000 {
+			return fmt.Errorf("size %q: a number of connections from 1000 to 100000000 is wanted", s)
+		}
+		o.Sizes = append(o.Sizes, n)
+	}
+	if *asJSON {
+		out := json.NewEncoder(os.Stdout)
+		var failed error
+		err := engine.Measure(o, func(f engine.Figure) {
+			if err := out.Encode(f); err != nil {
+				failed = err
+			}
+		})
+		if err != nil {
+			return err
+		}
+		return failed
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	programs := []string{self}
+	if *against != "" {
+		programs = append(programs, *against)
+	}
+	return engine.Compare(os.Stdout, *rounds, programs, []string{
+		"--json", "--sizes", *sizes, "--for", o.For.String(), "--pauses=" + strconv.FormatBool(o.Pauses),
+	})
+}
