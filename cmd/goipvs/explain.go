@@ -7,11 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"goipvs/internal/explain"
 	"goipvs/internal/filter"
+	"goipvs/internal/page"
 	"goipvs/internal/replay"
 	"goipvs/internal/trace"
 )
@@ -39,6 +41,7 @@ The form of --json: docs/explain-json.md.`,
 	f.StringVar(&a.pcapng, "pcapng", "", "write a `file` with the frames that came and that left, a comment on each, for Wireshark")
 	f.StringVar(&a.observed, "observed", "", "compare with what a real director sent, a `capture`: explain the packet where it first differs")
 	f.BoolVar(&a.json, "json", false, "one JSON object a line, for programs")
+	f.StringVar(&a.html, "html", "", "write a page for a browser to a `file`: one that needs neither network nor server (docs/view.md)")
 	f.StringVar(&a.color, "color", "auto", "colours: auto (on a terminal, unless NO_COLOR is set), always or never")
 	return cmd
 }
@@ -49,6 +52,7 @@ type explainArgs struct {
 	packets    explain.Numbers
 	filter     string
 	pcapng     string
+	html       string
 	observed   string
 	conn, json bool
 	color      string
@@ -56,6 +60,8 @@ type explainArgs struct {
 
 func (a *explainArgs) run(name string, stdout io.Writer) (err error) {
 	switch {
+	case a.html != "" && (a.pcapng != "" || a.observed != "" || a.json || a.conn || a.filter != "" || len(a.packets) > 0):
+		return errors.New("--html goes alone")
 	case a.pcapng != "" && (a.json || a.conn):
 		return errors.New("--pcapng goes without --json and --conn")
 	case a.observed != "" && (a.pcapng != "" || a.json || a.conn || a.filter != "" || len(a.packets) > 0):
@@ -80,6 +86,9 @@ func (a *explainArgs) run(name string, stdout io.Writer) (err error) {
 	if a.observed != "" {
 		return a.compare(s, stdout, style)
 	}
+	if a.html != "" {
+		return a.page(s, name)
+	}
 	if a.pcapng != "" {
 		if same(name, a.pcapng) {
 			return fmt.Errorf("%s: would be overwritten", name)
@@ -101,6 +110,24 @@ func (a *explainArgs) explain(s *source, w io.Writer, c explain.Choice, st trace
 		return err
 	}
 	return out.Flush()
+}
+
+// page writes the explanation as a page.
+func (a *explainArgs) page(s *source, name string) error {
+	if same(name, a.html) {
+		return fmt.Errorf("%s: would be overwritten", name)
+	}
+	p := page.New(filepath.Base(filepath.Clean(name)))
+	if _, err := explain.Run(s.Config, p); err != nil {
+		return err
+	}
+	f, err := os.Create(a.html)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(f)
+	err = p.Write(out)
+	return errors.Join(err, out.Flush(), f.Close())
 }
 
 // compare holds what a real director sent against what IPVS sends.

@@ -1,0 +1,32 @@
+// What the page begins with.
+
+// unpack returns what base64 text of gzipped data holds, as a stream.
+function unpack(text) {
+  const raw = atob(text), bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  return new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+}
+
+// load gives the lines of the page to the app, and lets it draw in between.
+async function load(app) {
+  const reader = unpack($("lines").textContent).pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "", drawn = 0;
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const l of lines) app.model.add(l);
+    if (performance.now() - drawn < 100) continue;
+    app.grown();
+    await new Promise((r) => setTimeout(r));
+    drawn = performance.now();
+  }
+  app.grown();
+}
+
+const app = new App(JSON.parse($("facts").textContent));
+load(app).then(() => { document.body.dataset.ready = "true"; }, (e) => {
+  $("notice").hidden = false;
+  $("notice").textContent = "This page can't be read: " + e.message;
+});

@@ -1,0 +1,101 @@
+package page
+
+import (
+	"bytes"
+	"compress/gzip"
+	"embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/template"
+
+	"goipvs/internal/explain"
+	"goipvs/internal/trace"
+	"goipvs/packet"
+)
+
+//go:embed assets
+var assets embed.FS
+
+// scripts are the page's own, in the order in which they are run.
+var scripts = []string{"model.js", "dom.js", "rows.js", "graph.js", "picture.js", "walk.js", "state.js", "app.js", "start.js"}
+
+// Page is an explain.Sink that keeps what it is told for a page. The zero value
+// is no Page: New makes one.
+type Page struct {
+	Title string // names what is explained
+
+	lines bytes.Buffer // gzipped
+	zip   *gzip.Writer
+	*explain.JSON
+}
+
+// New returns a page with nothing in it.
+func New(title string) *Page {
+	p := &Page{Title: title}
+	p.zip, _ = gzip.NewWriterLevel(&p.lines, gzip.BestCompression) // the level is one
+	p.JSON = explain.NewJSON(p.zip)
+	return p
+}
+
+var _ explain.Sink = (*Page)(nil)
+
+// reason is what there is to know about a reason, as the page has it.
+type reason struct {
+	Effect  string `json:"effect"`
+	Meaning string `json:"meaning"`
+	Advice  string `json:"advice,omitempty"`
+}
+
+// facts are what the page knows beside the lines.
+type facts struct {
+	Title   string                   `json:"title"`
+	Reasons map[packet.Reason]reason `json:"reasons"`
+}
+
+// Write writes the page. It is called once, when the page was told all.
+func (p *Page) Write(w io.Writer) error {
+	if err := p.zip.Close(); err != nil {
+		return err
+	}
+	f := facts{Title: p.Title, Reasons: map[packet.Reason]reason{}}
+	for _, d := range trace.Reasons() {
+		f.Reasons[d.Reason] = reason{d.Effect.String(), d.Meaning, d.Advice}
+	}
+	known, err := json.Marshal(f) // escapes <, so it ends no script
+	if err != nil {
+		return err
+	}
+	html, err := parts()
+	if err != nil {
+		return err
+	}
+	return html.Execute(w, map[string]any{
+		"Title": p.Title, "Facts": string(known), "Lines": base64.StdEncoding.EncodeToString(p.lines.Bytes()),
+	})
+}
+
+// parts puts style and scripts into the template.
+func parts() (*template.Template, error) {
+	read := func(names ...string) (string, error) {
+		var s strings.Builder
+		for _, n := range names {
+			b, err := assets.ReadFile("assets/" + n)
+			if err != nil {
+				return "", fmt.Errorf("the page's %w", err)
+			}
+			s.Write(b)
+		}
+		return s.String(), nil
+	}
+	html, err := read("page.html")
+	if err != nil {
+		return nil, err
+	}
+	return template.New("page").Funcs(template.FuncMap{
+		"style":  func() (string, error) { return read("page.css") },
+		"script": func() (string, error) { return read(scripts...) },
+	}).Parse(html)
+}
