@@ -46,14 +46,14 @@ function stateChange(s) {
 function choice(c) {
   const loads = c.servers.some((x) => x.load), slots = c.servers.some((x) => x.slots), most = 12;
   const shown = c.servers.filter((x, i) => i < most || x.address === c.dest);
-  const cols = ["server", "weight", "active", "inactive", loads && "load", slots && "slots", "why"].filter(Boolean);
+  const cols = ["server", "weight", "active", "inact", loads && "load", slots && "slots", "why"].filter(Boolean);
   return el("div", { class: "choice" },
     el("p", {}, el("span", { class: "chip" }, c.scheduler), " ", sentence(c.rule)),
     (c.figures || []).map((f) => el("p", { class: "quiet" }, f.name + ": " + f.value)),
-    el("table", {}, el("thead", {}, el("tr", {}, cols.map((h) => el("th", { scope: "col" }, h)))),
+    el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, cols.map((h) => el("th", { scope: "col" }, h)))),
       el("tbody", {}, shown.map((x) => el("tr", { class: x.address === c.dest && x.why === "server-chosen" ? "chosen" : "" },
         el("th", { scope: "row" }, x.address), ...[x.weight, x.active, x.inactive, ...(loads ? [x.load || 0] : []), ...(slots ? [x.slots || 0] : [])].map((v) => el("td", { class: "num" }, String(v))),
-        el("td", {}, x.why.replace(/^server-/, "").replaceAll("-", " ")))))),
+        el("td", {}, x.why.replace(/^server-/, "").replaceAll("-", " "))))))),
     shown.length < c.servers.length && el("p", { class: "quiet" }, `… and ${c.servers.length - shown.length} more`));
 }
 
