@@ -35,6 +35,7 @@ type Packet struct {
 	Route    *Route // where it goes at present (skb_dst); nil: not routed, no hook looks at it
 	IgnoreDF bool   // fragment it even if it says don't fragment (skb->ignore_df)
 	FragMax  int    // size of the largest fragment it was put together from; 0: came whole
+	FragPMTU bool   // fragments made of it say don't fragment, as the largest of those that came did (IPSKB_FRAG_PMTU)
 	Linear   int    // octets from the start that were made one piece, whatever fragments it was put together from (skb_ensure_writable)
 	Partial  int    // where a transport header starts whose checksum is still that of the pseudo header alone (CHECKSUM_PARTIAL); 0: none
 	Check    int    // with Partial: where in that header the checksum stands

@@ -131,14 +131,15 @@ func newICMPv6Error(s Stack, p *packet.Packet, typ, code uint8, info uint32) (*p
 	if parsed && h.Protocol == packet.ProtoICMPv6 && h.FragOff == 0 && (len(b) <= h.Len || b[h.Len]&icmp6Info == 0) {
 		return nil, ReasonICMPAboutICMP
 	}
-	if (h.Dst.IsMulticast(packet.IPv6) || p.Kind != packet.ToHost) && typ != icmp6TooBig {
+	many := h.Dst.IsMulticast(packet.IPv6) || p.Kind != packet.ToHost
+	if many && typ != icmp6TooBig && !isUnknownOption(b, typ, code, info) {
 		return nil, ReasonICMPBroadcast
 	}
 	if h.Src.IsZero() || h.Src.IsMulticast(packet.IPv6) {
 		return nil, ReasonICMPSource
 	}
 	var src packet.Addr
-	if s.AddrType(packet.IPv6, h.Dst) == AddrLocal {
+	if !many && s.AddrType(packet.IPv6, h.Dst) == AddrLocal {
 		src = h.Dst
 	}
 	rt := s.RouteReply(p, src, h.Src, 0)
@@ -162,6 +163,18 @@ func newICMPv6Error(s Stack, p *packet.Packet, typ, code uint8, info uint32) (*p
 	copy(m[packet.SizeICMP:], b[:n])
 	binary.BigEndian.PutUint16(m[2:], packet.TransportChecksum(packet.IPv6, src, h.Src, packet.ProtoICMPv6, m))
 	return finishError(packet.IPv6, e, p, rt), ReasonICMP
+}
+
+// isUnknownOption reports an error about an option that wants to be reported even
+// if its packet was sent to many (RFC 8200 §4.2).
+//
+// Kernel: net/ipv6/icmp.c, opt_unrec (6.1).
+func isUnknownOption(b []byte, typ, code uint8, at uint32) bool {
+	const problem, option = 4, 2
+	if typ != problem || code != option {
+		return false
+	}
+	return at >= uint32(len(b)) || b[at]&0xc0 == 0x80
 }
 
 func finishError(f packet.Family, e []byte, about *packet.Packet, rt *packet.Route) *packet.Packet {

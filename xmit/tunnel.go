@@ -89,6 +89,7 @@ func (x *Context) Tunnel(c *Call) Verdict {
 		x.pushIPv4(p, proto, inner, rt.Src, cp.Dest)
 	}
 	if p.Family != f {
+		p.FragPMTU = p.Family == packet.IPv6 && p.FragMax&fragPMTU != 0
 		p.FragMax = fragMax
 	}
 	p.Family = f
@@ -98,6 +99,12 @@ func (x *Context) Tunnel(c *Call) Verdict {
 	return x.finish(c, rt, at, in)
 }
 
+// fragPMTU is the flag IPSKB_FRAG_PMTU of an IPv4 packet's notes. The kernel keeps
+// there, in an IPv6 packet's, how large its largest fragment was.
+//
+// Kernel: struct inet_skb_parm and inet6_skb_parm (6.1), which share their place.
+const fragPMTU = 1 << 6
+
 // fragMaxOutside is how large fragments of a packet were once it is wrapped in
 // one of the other family: the kernel reads another field of its notes, then.
 // IPv6 in IPv4 finds none; IPv4 in IPv6 finds the flags, of which one stands
@@ -105,7 +112,6 @@ func (x *Context) Tunnel(c *Call) Verdict {
 //
 // Kernel: struct inet_skb_parm and inet6_skb_parm (6.1), which share their place.
 func fragMaxOutside(p *packet.Packet) int {
-	const fragPMTU = 1 << 6 // IPSKB_FRAG_PMTU
 	if p.Family == packet.IPv4 && p.FragMax != 0 && packet.Fragmentation(p.Data(), 0)&packet.FlagDF != 0 {
 		return fragPMTU
 	}

@@ -116,7 +116,7 @@ func (q *fragQueue) reassemble4(p *packet.Packet, k memory) packet.Reason {
 	b[1] |= ce
 	var word uint16
 	if q.maxDF == q.maxSize {
-		s.fragPMTU, word = true, packet.FlagDF
+		p.FragPMTU, word = true, packet.FlagDF
 	}
 	binary.BigEndian.PutUint16(b[6:], word)
 	packet.SetIPv4Checksum(b, 0)

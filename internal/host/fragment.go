@@ -107,7 +107,7 @@ func (c *cutter) anew4(header, data []byte, mtu int, s *state) {
 	word := binary.BigEndian.Uint16(header[6:])
 	base, more := int(word&packet.FragMask), word&packet.FlagMF
 	var df uint16
-	if s != nil && s.fragPMTU {
+	if c.p.FragPMTU {
 		df = packet.FlagDF
 	}
 	for off := 0; off < len(data); {

@@ -45,7 +45,7 @@ func (h *Host) receive4(p *packet.Packet, d *iface) {
 		h.drop(p, why, "ip_rcv_core")
 		return
 	}
-	p.Origin, p.FragMax, p.OutIf = arrived(p), 0, 0
+	p.Origin, p.FragMax, p.FragPMTU, p.OutIf = arrived(p), 0, false, 0
 	if !h.preRouting(p, d) {
 		return
 	}

@@ -54,7 +54,7 @@ func (h *Host) receive6(p *packet.Packet, d *iface) {
 		h.drop(p, why, "ip6_rcv_core")
 		return
 	}
-	p.Origin, p.FragMax, p.OutIf = arrived(p), 0, 0
+	p.Origin, p.FragMax, p.FragPMTU, p.OutIf = arrived(p), 0, false, 0
 	if p.Data()[6] == extHopByHop && !h.hopByHop(p) {
 		return
 	}

@@ -9,8 +9,7 @@ import (
 // keeps in an sk_buff's control block, and how a reassembled datagram's octets
 // are cut up.
 type state struct {
-	options  options
-	fragPMTU bool // its largest fragment said don't fragment: so shall new ones (IPSKB_FRAG_PMTU)
+	options options
 
 	tracked nfct.Ref // its connection, where connections are tracked
 
