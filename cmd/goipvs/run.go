@@ -18,7 +18,7 @@ import (
 )
 
 func newRunCommand(socket *string) *cobra.Command {
-	var setupFile, rulesFile, by string
+	var setupFile, rulesFile string
 	o := live.Options{}
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -40,10 +40,6 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 			if o.Setup, err = o.Reread(); err != nil {
 				return err
 			}
-			if by != "raw" && by != "packet" {
-				return fmt.Errorf("--inject %s: neither raw nor packet", by)
-			}
-			o.Direct = by == "packet"
 			if o.Queues < 0 || int(o.Queue)+o.Queues > 1<<16 {
 				return fmt.Errorf("--queue %d --queues %d: out of range", o.Queue, o.Queues)
 			}
@@ -79,7 +75,7 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 	f.Var((*queueIO)(&o.IO), "queue-io", "`how` packets are taken from the queues: batch, many at once; nfqueue, one by one, by go-nfqueue")
 	o.Bit = live.DefaultBit
 	f.Var((*markBit)(&o.Bit), "mark-bit", "the `bit` of packets' marks that is goipvs's own")
-	f.StringVar(&by, "inject", "raw", "`how` requests are sent on: raw, through OUTPUT and POSTROUTING as IPVS does; packet, past them and octet for octet")
+	f.Var((*injectFlag)(&o.Inject), "inject", "`how` packets are sent on: raw, through OUTPUT and POSTROUTING as IPVS does; packet, past them and octet for octet; auto, packet while no rule there could see the difference")
 	kernelVar(f, &o.Kernel)
 	f.StringVar(&o.Metrics, "metrics", "", "`ADDRESS:PORT` to show metrics at, for Prometheus, at that address alone")
 	f.StringVar(&o.State, "state", "", "`file` of what is to be undone after a crash (default: beside the socket)")
@@ -144,6 +140,22 @@ func readFiles(setupFile, rulesFile string) ([]setup.Line, error) {
 	}
 	return append(lines, rules...), nil
 }
+
+// injectFlag is a flag for how packets are sent on.
+type injectFlag live.Inject
+
+// String returns the way's name.
+func (i *injectFlag) String() string { return live.Inject(*i).String() }
+
+// Set takes a way's name.
+func (i *injectFlag) Set(s string) (err error) {
+	v, err := live.ParseInject(s)
+	*i = injectFlag(v)
+	return err
+}
+
+// Type names what a way is given as.
+func (i *injectFlag) Type() string { return "name" }
 
 // readSetup reads a file of setup lines; without a name there are none.
 func readSetup(name string) ([]setup.Line, error) {

@@ -164,6 +164,14 @@ func (b *backend) SetSetting(name, value string) error {
 	})
 }
 
+// untracked reports whether the kernel's connection tracking is kept from
+// services' connections.
+func (b *backend) untracked() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.noTrack && b.tables.CanUntrack()
+}
+
 func (b *backend) off(setting string) bool {
 	v, err := b.Director.Setting(setting)
 	return err != nil || v == "0"

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -37,7 +38,7 @@ type Options struct {
 	Queues  int          // 0: one for each CPU
 	IO      queue.IO     // how packets are taken from the queues
 	Bit     uint32       // the bit of the mark that says "ours"; 0: DefaultBit
-	Direct  bool         // requests leave by packet socket, past OUTPUT and POSTROUTING
+	Inject  Inject       // how packets are sent on
 	Kernel  hooks.Kernel // whose rules hold where versions differ
 	Metrics string       // ADDRESS:PORT where metrics are shown; "": nowhere
 	Stdout  io.Writer    // what listings in the setup print
@@ -68,7 +69,10 @@ type daemon struct {
 	machine  *machine.Machine
 	journal  *machine.Journal
 	workers  []*worker
-	status   *queue.Status // with metrics, and
+	direct   [2]atomic.Bool     // IPv4, IPv6: packets are sent on by packet socket
+	injects  string             // what was said about it last
+	hops     *inject.Neighbours // nil: raw sockets alone
+	status   *queue.Status      // with metrics, and
 	metrics  *metrics.Server
 	closers  []func() error // of what was opened, in order
 	counts   Counters
@@ -143,11 +147,20 @@ func (d *daemon) open() error {
 		return err
 	}
 	d.opened(func() error { d.routes.Close(); return nil })
+	if d.Inject != InjectRaw {
+		if d.hops, err = inject.OpenNeighbours(); err != nil {
+			return err
+		}
+		d.opened(func() error { d.hops.Close(); return nil })
+	}
 	sender, err := d.openSender()
 	if err != nil {
 		return err
 	}
-	d.stack = &stack{routes: d.routes, sender: sender, counts: &d.counts, limit: newErrorLimit(), pathMTUs: newPathMTUs()}
+	d.stack = &stack{
+		routes: d.routes, sender: sender, counts: &d.counts,
+		limit: newErrorLimit(), pathMTUs: newPathMTUs(), receivers: newReceivers(),
+	}
 	d.director = hooks.New(hooks.Config{
 		Stack: d.stack, Kernel: d.Kernel, Shards: 8 * d.Queues, Seed: rand.Uint64(), Random: rand.Uint32,
 	})
@@ -206,7 +219,7 @@ func (d *daemon) alone() error {
 }
 
 func (d *daemon) openSender() (*inject.Sender, error) {
-	s, err := inject.Open(d.Bit, rand.Uint32, d.Direct)
+	s, err := inject.Open(inject.Config{Bit: d.Bit, Random: rand.Uint32, Neighbours: d.hops, Direct: &d.direct})
 	if err == nil {
 		d.opened(s.Close)
 	}

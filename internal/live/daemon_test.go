@@ -36,17 +36,17 @@ func TestBalances(t *testing.T) {
 	for _, c := range []struct {
 		name, method string
 		route        func(*network, *testing.T)
-		direct       bool
+		inject       live.Inject
 	}{
-		{"NAT", "-m", (*network).behind, false},
-		{"DR", "-g", (*network).beside, false},
-		{"NAT by packet socket", "-m", (*network).behind, true},
-		{"DR by packet socket", "-g", (*network).beside, true},
+		{"NAT", "-m", (*network).behind, live.InjectRaw},
+		{"DR", "-g", (*network).beside, live.InjectRaw},
+		{"NAT by packet socket", "-m", (*network).behind, live.InjectPacket},
+		{"DR by packet socket", "-g", (*network).beside, live.InjectPacket},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := newNetwork(t)
 			c.route(n, t)
-			o := live.Options{Socket: filepath.Join(t.TempDir(), "sock"), Direct: c.direct}
+			o := live.Options{Socket: filepath.Join(t.TempDir(), "sock"), Inject: c.inject}
 			if _, err := tryRun(t, n.director, o, services(c.method)); err != nil {
 				t.Fatal(err)
 			}

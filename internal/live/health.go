@@ -32,7 +32,7 @@ func (h *health) check(c *Counters, l queue.Loss) (news []string) {
 	}{
 		{&h.full, l.Full, "%d packets dropped: too many are waiting, goipvs is too slow"},
 		{&h.unread, l.Unread, "%d packets dropped: the queues' buffers are full, goipvs is too slow"},
-		{&h.unsent, c.Unsent.Load(), "%d packets dropped on their way out: no neighbour, a rule, or the links are too slow"},
+		{&h.unsent, c.Raw.Unsent.Load() + c.Packet.Unsent.Load(), "%d packets dropped on their way out: no neighbour, a rule, or the links are too slow"},
 		{&h.truncated, c.Truncated.Load(), "%d packets dropped: longer than the kernel hands out"},
 		{&h.limited, c.Limited.Load(), "%d ICMP errors not sent: too many (net.ipv4.icmp_ratelimit and others)"},
 	} {

@@ -14,7 +14,7 @@ func TestHealth(t *testing.T) {
 	if got := h.check(&c, queue.Loss{}); got != nil {
 		t.Errorf("at first: %q", got)
 	}
-	c.Unsent.Add(2)
+	c.Raw.Unsent.Add(2)
 	want := []string{
 		"3 packets dropped: too many are waiting, goipvs is too slow",
 		"2 packets dropped on their way out: no neighbour, a rule, or the links are too slow",

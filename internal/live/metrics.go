@@ -42,7 +42,10 @@ func (d *daemon) figures() *metrics.Snapshot {
 	s := &metrics.Snapshot{
 		Reasons: d.director.Reasons(), Conns: d.director.NumConns(),
 		Truncated: d.counts.Truncated.Load(), Limited: d.counts.Limited.Load(),
-		Injected: []metrics.Injection{{By: "raw", Sent: d.counts.Sent.Load(), Failed: d.counts.Unsent.Load()}},
+		Injected: []metrics.Injection{
+			{By: "raw", Sent: d.counts.Raw.Sent.Load(), Failed: d.counts.Raw.Unsent.Load()},
+			{By: "packet", Sent: d.counts.Packet.Sent.Load(), Failed: d.counts.Packet.Unsent.Load()},
+		},
 	}
 	for h := queue.HookLocalIn; h <= queue.HookLocalOut; h++ {
 		for f := range fates {

@@ -120,7 +120,7 @@ func inconsistent(t *testing.T, text string) string {
 		"connections":        at("goipvs_connections") == 3,
 		"requests":           requests >= 9,
 		"dropped originals":  at(`goipvs_packets_total{hook="local_in",verdict="drop"}`) == requests,
-		"injections":         at(`goipvs_injected_packets_total{by="raw"}`) == requests,
+		"injections":         at(`goipvs_injected_packets_total{by="raw"}`)+at(`goipvs_injected_packets_total{by="packet"}`) == requests,
 		"replies":            replies >= 6,
 		"changed replies":    at(`goipvs_packets_total{hook="forward",verdict="change"}`) == replies,
 		"packets in batches": batched >= requests+replies,

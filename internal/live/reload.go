@@ -35,12 +35,14 @@ func (d *daemon) reload() error {
 	return nil
 }
 
-// reloads reloads whenever it is wanted, until done.
-func (d *daemon) reloads(done <-chan struct{}) {
+// reloads reloads whenever it is wanted, and looks at who looks on, until done.
+func (d *daemon) reloads(done <-chan struct{}, looks <-chan struct{}) {
 	for {
 		select {
 		case <-done:
 			return
+		case <-looks:
+			d.look()
 		case <-d.Reload:
 			if err := d.reload(); err != nil {
 				d.Log(fmt.Sprintf("not reloaded, nothing changed: %v", err))

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"goipvs/internal/control"
+	"goipvs/internal/live/onlooker"
 	"goipvs/internal/live/queue"
 	"goipvs/internal/setup"
 )
@@ -67,18 +68,33 @@ func (d *daemon) balance(ctx context.Context, serve func(func() error)) error {
 	if err != nil {
 		return err
 	}
+	d.opened(unwatch)
+	looks := make(chan struct{}, 1)
+	if d.Inject == InjectAuto {
+		stop, err := onlooker.Watch(func() {
+			select {
+			case looks <- struct{}{}:
+			default: // it is about to be looked anyway
+			}
+		})
+		if err != nil {
+			return err
+		}
+		d.opened(stop)
+	}
+	d.look()
 	server, err := control.Listen(d.Socket, d.engine)
 	if err != nil {
-		return errors.Join(fmt.Errorf("control socket %s: %w", d.Socket, err), unwatch())
+		return fmt.Errorf("control socket %s: %w", d.Socket, err)
 	}
 	withdraw, err := d.announce()
 	if err != nil {
-		return errors.Join(err, server.Close(), unwatch())
+		return errors.Join(err, server.Close())
 	}
 	serve(server.Serve)
 	d.Ready()
-	d.reloads(ctx.Done())
-	err = errors.Join(withdraw(), server.Close(), unwatch())
+	d.reloads(ctx.Done(), looks)
+	err = errors.Join(withdraw(), server.Close())
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)
 	}

@@ -2,6 +2,8 @@ package live
 
 import (
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 
 	"goipvs/hooks"
 	"goipvs/internal/live/inject"
@@ -12,12 +14,17 @@ import (
 
 // stack is the machine as the director sees it. It is safe for concurrent use.
 type stack struct {
-	routes   *route.Table
-	sender   *inject.Sender // for what is in no worker's hands: ICMP errors
-	limit    *errorLimit
-	pathMTUs *pathMTUs
-	presents presents
-	counts   *Counters
+	routes    *route.Table
+	limit     *errorLimit
+	pathMTUs  *pathMTUs
+	receivers *receivers
+	presents  presents
+	counts    *Counters
+
+	forwardDirect [2]atomic.Bool // IPv4, IPv6: no rule would see what goes past FORWARD's end
+
+	mu     sync.Mutex
+	sender *inject.Sender // for what is in no worker's hands: ICMP errors
 }
 
 var _ xmit.Stack = (*stack)(nil)
@@ -44,57 +51,88 @@ func (s *stack) AddrType(f packet.Family, a packet.Addr) xmit.AddrType {
 // goes where the kernel itself will route it goes on from there.
 func (s *stack) LocalOut(p *packet.Packet) {
 	it, held := p.Origin.(*item)
-	held = held && p == &it.packet
-	if held && it.point == hooks.LocalOut && p.Mark == 0 && p.Len() <= p.Route.MTU && s.routedAlike(p) {
+	if !held || p != &it.packet {
+		s.sendOwn(p)
+		return
+	}
+	near := &it.worker.near
+	alike := near.routedAlike(s, p, destination(p))
+	if it.point == hooks.LocalOut && p.Mark == 0 && (p.GSOSize != 0 || p.Len() <= p.Route.MTU) && alike {
 		it.goesOn = true
 		return
 	}
-	sender := s.sender
-	if held {
-		if it.truncated {
-			s.counts.Truncated.Add(1)
-			return
-		}
-		sender = it.worker.sender
-	} else if !s.limit.allow(p) {
+	if it.truncated {
+		s.counts.Truncated.Add(1)
+		return
+	}
+	s.send(it.worker.sender, p, alike)
+}
+
+// sendOwn sends a packet that was made here: an ICMP error.
+func (s *stack) sendOwn(p *packet.Packet) {
+	if !s.limit.allow(p) {
 		s.counts.Limited.Add(1)
 		return
-	} else {
-		s.pathMTUs.note(p)
 	}
-	s.send(sender, p)
+	s.pathMTUs.note(p)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.send(s.sender, p, s.routedAlike(p, destination(p)))
+	s.counts.injected(s.sender.Flush())
 }
 
 // routedAlike reports whether the kernel, asked for the way to p's own
 // destination, says p.Route.
-func (s *stack) routedAlike(p *packet.Packet) bool {
-	r := s.routes.Output(p.Family, destination(p), 0)
+func (s *stack) routedAlike(p *packet.Packet, dst packet.Addr) bool {
+	r := s.routes.Output(p.Family, dst, 0)
 	return r != nil && r.OutIf == p.Route.OutIf && r.NextHop == p.Route.NextHop
 }
 
-func (s *stack) send(sender *inject.Sender, p *packet.Packet) {
-	p.CompleteChecksum() // a raw socket doesn't
+// send adds a packet to what a sender sends. alike says that its route is the
+// kernel's.
+func (s *stack) send(sender *inject.Sender, p *packet.Packet, alike bool) {
+	d := s.datagram(p)
+	if p.FragMax != 0 {
+		d.MTU, d.DF = min(d.MTU, p.FragMax), true
+	}
+	if !alike {
+		d.To, d.OutIf = d.Hop, p.Route.OutIf
+	}
+	sender.Add(&d)
+}
+
+// datagram is p as it is sent by its route.
+func (s *stack) datagram(p *packet.Packet) inject.Datagram {
+	dst := destination(p)
 	d := inject.Datagram{
-		Family: p.Family, Data: p.Data(), To: destination(p), MTU: p.Route.MTU,
-		DF: p.FragMax != 0, Ours: p.Ours, Mark: p.Mark, Link: p.Route.OutIf, Hop: p.Route.NextHop,
+		Family: p.Family, Data: p.Data(), To: dst, MTU: p.Route.MTU, Ours: p.Ours, Mark: p.Mark,
+		Link: p.Route.OutIf, Hop: p.Route.NextHop, Partial: p.Partial, Check: p.Check,
 	}
 	if d.Hop.IsZero() {
-		d.Hop = d.To
+		d.Hop = dst
 	}
-	if p.FragMax != 0 {
-		d.MTU = min(d.MTU, p.FragMax)
+	if p.GSOSize != 0 {
+		d.Super, d.MTU = true, s.receivers.limit(dst, d.MTU)
 	}
-	if !s.routedAlike(p) {
-		d.To, d.OutIf = p.Route.NextHop, p.Route.OutIf
-		if d.To.IsZero() {
-			d.To = destination(p)
-		}
+	return d
+}
+
+// forward sends a super-packet at FORWARD on, if that is to be done past all
+// rules, and reports whether it did: the kernel would cut it, once it was
+// changed, on the processor.
+func (s *stack) forward(sender *inject.Sender, p *packet.Packet) bool {
+	if !s.forwardDirect[p.Family/packet.IPv6].Load() || s.routes.Policy(p.Family) {
+		return false
 	}
-	if err := sender.Send(&d); err != nil {
-		s.counts.Unsent.Add(1)
-		return
+	r := s.routes.Output(p.Family, destination(p), 0)
+	if r == nil || r.Local || r.OutIf != p.OutIf {
+		return false
 	}
-	s.counts.Sent.Add(1)
+	at := p.Route
+	p.Route, p.Ours = r, true
+	d := s.datagram(p)
+	p.Route = at
+	return sender.AddDirect(&d)
 }
 
 func destination(p *packet.Packet) (a packet.Addr) {

@@ -20,6 +20,7 @@ type worker struct {
 	now    func() // brings the director's clock up to now
 	bit    uint32
 	item   item
+	near   near
 	tally  tally
 }
 
@@ -47,16 +48,20 @@ func (w *worker) handle(batch []queue.Packet, verdicts []queue.Verdict) {
 	for i := range batch {
 		verdicts[i] = w.decide(&batch[i])
 	}
+	w.stack.counts.injected(w.sender.Flush())
 	w.tally.batch(batch, verdicts)
 }
 
-// decide is the verdict on a packet. What is sent again is sent when it
-// returns, and then dropped here.
+// decide is the verdict on a packet. What is sent again is added to what the
+// sender sends, and dropped here.
 func (w *worker) decide(q *queue.Packet) queue.Verdict {
 	accept, drop := queue.Verdict{Action: queue.Accept}, queue.Verdict{}
 	it := &w.item
 	if !w.take(q) {
 		return accept
+	}
+	if it.truncated && q.Info&queue.GSO != 0 {
+		return queue.Verdict{Action: queue.Cut}
 	}
 	p := &it.packet
 	switch w.hook(it.point, p) {
@@ -69,22 +74,26 @@ func (w *worker) decide(q *queue.Packet) queue.Verdict {
 	}
 	if it.elsewhere {
 		p.Ours = true
-		w.stack.send(w.sender, p)
+		w.stack.send(w.sender, p, false)
+		return drop
+	}
+	v, changed := accept, it.changed()
+	// At LOCAL_OUT it may loop back; unwrapped here it must still be known.
+	if p.Ours && (it.point == hooks.LocalOut || it.point == hooks.LocalIn && !changed) {
+		v.SetMark, v.Mark = true, q.Mark|w.bit
+	}
+	if !changed {
+		return v
+	}
+	if it.truncated {
+		w.stack.counts.Truncated.Add(1)
+		return drop
+	}
+	if it.point == hooks.Forward && p.GSOSize != 0 && w.stack.forward(w.sender, p) {
 		return drop
 	}
 	p.CompleteChecksum() // the queue can't say that one is partial
-	v := accept
-	// At LOCAL_OUT it may loop back; unwrapped here it must still be known.
-	if p.Ours && (it.point == hooks.LocalOut || it.point == hooks.LocalIn && !it.changed()) {
-		v.SetMark, v.Mark = true, q.Mark|w.bit
-	}
-	if it.changed() {
-		if it.truncated {
-			w.stack.counts.Truncated.Add(1)
-			return drop
-		}
-		v.Payload = p.Data()
-	}
+	v.Payload = p.Data()
 	return v
 }
 
@@ -116,25 +125,45 @@ func (w *worker) take(q *queue.Packet) bool {
 	p := &it.packet
 	p.Set(f, q.Buf, q.Off)
 	p.InIf, p.OutIf, p.Mark, p.HWAddr, p.Origin = q.InIf, q.OutIf, q.Mark&^w.bit, q.HWAddr, it
-	p.Route = w.stack.present(it.point, f, q.OutIf)
-	if q.InIf != 0 {
-		mtu, loopback := w.stack.routes.Link(q.InIf)
-		p.Loopback = loopback
-		whole := q.Info&queue.GSO == 0
-		if whole && it.length > mtu {
-			// It came in fragments, then, of no more than that.
-			p.FragMax = mtu
-			if f == packet.IPv6 {
-				// How large they were isn't known. Were they taken for larger
-				// than they are, a path narrower than the link, as every tunnel
-				// is, would refuse them however small the sender makes them.
-				p.FragMax = minMTU6
-			}
-		} else if whole && f == packet.IPv6 && w.stack.pathMTUs.cuts(p.Data()) {
+	p.Route = w.near.present(w.stack, it.point, f, q.OutIf)
+	undone(p, q.Info)
+	if q.InIf == 0 {
+		return true
+	}
+	mtu, loopback := w.near.link(w.stack, q.InIf)
+	p.Loopback = loopback
+	w.stack.receivers.learn(p, mtu)
+	whole := q.Info&queue.GSO == 0
+	if whole && it.length > mtu {
+		// It came in fragments, then, of no more than that.
+		p.FragMax = mtu
+		if f == packet.IPv6 {
+			// How large they were isn't known. Were they taken for larger
+			// than they are, a path narrower than the link, as every tunnel
+			// is, would refuse them however small the sender makes them.
 			p.FragMax = minMTU6
 		}
+	} else if whole && f == packet.IPv6 && w.stack.pathMTUs.cuts(p.Data()) {
+		p.FragMax = minMTU6
 	}
 	return true
+}
+
+// undone notes what the kernel left to be done in a packet, which is of TCP,
+// then: a checksum that isn't complete, and that it is to be cut into segments,
+// how large is not said.
+func undone(p *packet.Packet, i queue.Info) {
+	if i&(queue.CsumNotReady|queue.GSO) == 0 {
+		return
+	}
+	if i&queue.GSO != 0 {
+		p.GSOSize = 1
+	}
+	const sum = 16 // of the checksum in the header
+	var h packet.Header
+	if i&queue.CsumNotReady != 0 && p.ParseHeader(&h) && h.Protocol == packet.ProtoTCP && p.Len() >= h.Len+packet.SizeTCP {
+		p.Partial, p.Check = h.Len, sum
+	}
 }
 
 // minMTU6 is what every link carries in IPv6 (RFC 8200 §5).

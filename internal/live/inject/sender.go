@@ -1,65 +1,58 @@
 package inject
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
-	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
 	"goipvs/packet"
 )
 
-// Datagram is what to send.
-type Datagram struct {
-	Family packet.Family
-	Data   []byte // from its IP header on, its transport checksum complete
-	To     packet.Addr
-	OutIf  int         // interface to leave by, where To is a neighbour there; 0: as routed
-	MTU    int         // more than that is cut into fragments; 0: nothing is
-	DF     bool        // fragments keep DF
-	Ours   bool        // IPVS is done with it: no queue takes it again
-	Mark   uint32      // the user's mark
-	Link   int         // interface that the route leaves by, and
-	Hop    packet.Addr // its next hop: for the packet socket
+// Config is what a Sender is made from.
+type Config struct {
+	Bit    uint32        // of the mark, that says "ours"
+	Random func() uint32 // for identifications
+
+	// With Neighbours a packet socket may be used: for families, IPv4 and
+	// IPv6, for which Direct says so at the time.
+	Neighbours *Neighbours
+	Direct     *[2]atomic.Bool
 }
 
-// Sender sends datagrams. It is safe for concurrent use, but one for each
-// goroutine is faster.
+// Sender sends datagrams. It is one goroutine's at a time.
 type Sender struct {
-	bit    uint32
-	random func() uint32
-
-	mu      sync.Mutex
-	sockets [2][2]*socket // ours or not, IPv4 or IPv6
-	packet  *packetSocket // nil: everything by raw socket
+	Config
+	raw    [2][2]*rawSocket // ours or not, IPv4 or IPv6
+	packet *packetSocket    // nil: everything by raw socket
+	last   *batch           // that was added to
+	result Result
+	super  anatomy
 }
 
-// Open makes a sender for the calling thread's network namespace. bit is the
-// bit of the mark that says "ours", random is for identifications. Errors:
-// unix.EPERM without CAP_NET_RAW. With direct, what IPVS is done with goes by
-// packet socket where its neighbour is known and nothing has to be cut: octet
-// for octet as it is, and past the rules in OUTPUT and POSTROUTING.
-func Open(bit uint32, random func() uint32, direct bool) (*Sender, error) {
-	s := &Sender{bit: bit, random: random}
-	if direct {
-		k, err := openPacket()
+// Open makes a sender for the calling thread's network namespace. Errors:
+// unix.EPERM without CAP_NET_RAW.
+func Open(c Config) (*Sender, error) {
+	s := &Sender{Config: c}
+	if c.Neighbours != nil {
+		k, err := openPacket(c.Neighbours, &s.result.Packet)
 		if err != nil {
 			return nil, err
 		}
 		s.packet = k
 	}
-	for ours := range s.sockets {
-		for v6 := range s.sockets[ours] {
-			k, err := newSocket(v6 == 1)
+	for ours := range s.raw {
+		for v6 := range s.raw[ours] {
+			k, err := openRaw(v6 == 1, &s.result.Raw)
 			if v6 == 1 && errors.Is(err, unix.EAFNOSUPPORT) {
 				continue // without IPv6 there is nothing to send
 			}
-			if err == nil && ours == 1 {
-				err = k.setMark(bit)
+			if err == nil {
+				s.raw[ours][v6] = k
+				if ours == 1 {
+					err = k.setMark(c.Bit)
+				}
 			}
-			s.sockets[ours][v6] = k
 			if err != nil {
 				return nil, errors.Join(err, s.Close())
 			}
@@ -72,9 +65,9 @@ func Open(bit uint32, random func() uint32, direct bool) (*Sender, error) {
 func (s *Sender) Close() error {
 	var errs error
 	if s.packet != nil {
-		errs = s.packet.close()
+		errs = unix.Close(s.packet.fd)
 	}
-	for _, of := range s.sockets {
+	for _, of := range s.raw {
 		for _, k := range of {
 			if k != nil {
 				errs = errors.Join(errs, unix.Close(k.fd))
@@ -84,124 +77,132 @@ func (s *Sender) Close() error {
 	return errs
 }
 
-// Send sends a datagram, which it doesn't keep. It never waits: what the kernel
-// has no room for is an error like any other that sendto(2) gives: EPERM where
-// a rule of the user's dropped it, EHOSTUNREACH, …
-func (s *Sender) Send(d *Datagram) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ours, v6 := 0, 0
-	if d.Ours {
-		ours = 1
-	}
+// Add has a datagram sent by the next Flush at the latest; until then its data
+// must stay. What is added is sent in this order. Nothing waits: what the kernel
+// has no room for counts as not sent.
+func (s *Sender) Add(d *Datagram) {
+	v6 := 0
 	if d.Family == packet.IPv6 {
 		v6 = 1
 	}
-	k := s.sockets[ours][v6]
+	if eth := s.direct(d, v6); eth != nil {
+		s.addDirect(d, eth)
+		return
+	}
+	ours := 0
+	if d.Ours {
+		ours = 1
+	}
+	k := s.raw[ours][v6]
 	if k == nil {
-		return unix.EAFNOSUPPORT
+		s.result.Raw.fail(unix.EAFNOSUPPORT)
+		return
 	}
-	whole := d.MTU == 0 || len(d.Data) <= d.MTU
-	if s.packet != nil && d.Ours && whole && d.Link != 0 && s.packet.send(d) {
-		return nil
-	}
+	s.use(k.batch)
 	if err := k.prepare(d); err != nil {
-		return err
+		k.result.fail(err)
+		return
 	}
-	send := func(b []byte) error { return k.send(b, d) }
 	switch {
-	case whole:
-		return send(d.Data)
-	case d.Family == packet.IPv6:
-		return Fragments6(d.Data, d.MTU, s.random(), send)
+	case d.Super:
+		s.segments(d, k.batch, 0, func(head, body []byte) { k.send(head, body, d) })
+	case !d.whole():
+		d.complete()
+		k.fragments(d, s.Random())
+	default:
+		d.complete()
+		k.room(0)
+		k.send(nil, d.Data, d)
 	}
-	return Fragments(d.Data, d.MTU, d.DF, uint16(s.random())|1, send)
 }
 
-// socket is a raw socket whose datagrams have their header. It remembers the
-// options that were set last.
-type socket struct {
-	fd       int
-	v6       bool
-	mark     uint32
-	priority uint32
-	outIf    int
-	to4      unix.SockaddrInet4
-	to6      unix.SockaddrInet6
+// AddDirect is Add for what must not pass LOCAL_OUT: it adds what can go by
+// packet socket, and reports whether it did.
+func (s *Sender) AddDirect(d *Datagram) bool {
+	v6 := 0
+	if d.Family == packet.IPv6 {
+		v6 = 1
+	}
+	eth := s.direct(d, v6)
+	if eth != nil {
+		s.addDirect(d, eth)
+	}
+	return eth != nil
 }
 
-func newSocket(v6 bool) (*socket, error) {
-	domain, level, discover := unix.AF_INET, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER
-	if v6 {
-		domain, level, discover = unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER
+// Flush sends what waits, and returns what became of all since the last time.
+func (s *Sender) Flush() Result {
+	if s.last != nil {
+		s.last.flush()
 	}
-	fd, err := unix.Socket(domain, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
-	if err != nil {
-		return nil, fmt.Errorf("raw socket: %w", err)
-	}
-	const buffer = 16 << 20
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, buffer) != nil {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, buffer) // as much as is allowed
-	}
-	// The path's MTU was looked at already. An error that the kernel made of
-	// it here would go to the client and quote what the client never sent.
-	if err := unix.SetsockoptInt(fd, level, discover, unix.IP_PMTUDISC_PROBE); err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("raw socket: %w", err)
-	}
-	return &socket{fd: fd, v6: v6}, nil
+	r := s.result
+	s.result = Result{}
+	return r
 }
 
-// prepare sets the socket's options for d.
-func (k *socket) prepare(d *Datagram) error {
-	if !d.Ours {
-		if d.Mark != k.mark {
-			if err := k.setMark(d.Mark); err != nil {
-				return err
-			}
-		}
-	} else if d.Mark != k.priority {
-		if err := unix.SetsockoptInt(k.fd, unix.SOL_SOCKET, unix.SO_PRIORITY, int(int32(d.Mark))); err != nil {
-			return fmt.Errorf("SO_PRIORITY: %w", err)
-		}
-		k.priority = d.Mark
+// use makes b what is added to, after what waits in another.
+func (s *Sender) use(b *batch) {
+	if s.last != b && s.last != nil {
+		s.last.flush()
 	}
-	if d.OutIf == k.outIf {
+	s.last = b
+}
+
+// direct returns the link-layer header for a datagram that may go by packet
+// socket, nil for others: not if its neighbour's address isn't known, which
+// sending it otherwise makes the kernel find out.
+func (s *Sender) direct(d *Datagram, v6 int) *ethernet {
+	if s.packet == nil || !d.Ours || d.Link == 0 || !d.whole() || !s.Direct[v6].Load() {
 		return nil
 	}
-	level, opt := unix.IPPROTO_IP, unix.IP_UNICAST_IF
-	if k.v6 {
-		level, opt = unix.IPPROTO_IPV6, unix.IPV6_UNICAST_IF
+	eth, ok := s.packet.header(hop{d.Link, v6 == 1, d.Hop})
+	if !ok {
+		return nil
 	}
-	if err := unix.SetsockoptInt(k.fd, level, opt, int(int32(swap(uint32(d.OutIf))))); err != nil {
-		return fmt.Errorf("interface %d: %w", d.OutIf, err)
-	}
-	k.outIf = d.OutIf
-	return nil
+	return eth
 }
 
-func (k *socket) setMark(m uint32) error {
-	if err := unix.SetsockoptInt(k.fd, unix.SOL_SOCKET, unix.SO_MARK, int(int32(m))); err != nil {
-		return fmt.Errorf("SO_MARK: %w", err)
+func (s *Sender) addDirect(d *Datagram, eth *ethernet) {
+	k := s.packet
+	s.use(k.batch)
+	if err := k.prepare(d); err != nil {
+		k.result.fail(err)
+		return
 	}
-	k.mark = m
-	return nil
+	if !d.Super {
+		k.send(k.room(frameSize), d.Data, d, eth, 0)
+		return
+	}
+	// The kernel can cut what is in no tunnel and has no checksum yet.
+	if d.Partial != 0 && s.super.dissect(d.Family, d.Data) && s.super.n == 2 && d.MTU >= s.super.size+minSegment {
+		k.send(k.room(frameSize), d.Data, d, eth, d.MTU-s.super.size)
+		return
+	}
+	cut := *d
+	cut.Partial = 0
+	s.segments(d, k.batch, frameSize, func(head, body []byte) { k.send(head, body, &cut, eth, 0) })
 }
 
-func (k *socket) send(b []byte, d *Datagram) error {
-	if k.v6 {
-		k.to6.Addr, k.to6.ZoneId = d.To, 0
-		if d.To.IsLinkLocal6() {
-			k.to6.ZoneId = uint32(d.OutIf)
-		}
-		return unix.Sendto(k.fd, b, unix.MSG_DONTWAIT, &k.to6)
-	}
-	k.to4.Addr = [4]byte(d.To[:4])
-	return unix.Sendto(k.fd, b, unix.MSG_DONTWAIT, &k.to4)
-}
+// minSegment is the least payload that a segment gets; what has less room
+// can't be sent.
+//
+// Kernel: include/net/tcp.h, TCP_MIN_GSO_SIZE (6.1): TCP_MIN_SND_MSS without options.
+const minSegment = 8
 
-// swap gives a number in network byte order, as the options for an interface
-// want it.
-func swap(v uint32) uint32 {
-	return binary.NativeEndian.Uint32(binary.BigEndian.AppendUint32(nil, v))
+// segments cuts a super-packet and adds its segments to b, each in two pieces:
+// headers, behind room for lead octets, and payload.
+func (s *Sender) segments(d *Datagram, b *batch, lead int, add func(head, body []byte)) {
+	a := &s.super
+	if !a.dissect(d.Family, d.Data) || d.MTU < a.size+minSegment {
+		b.result.fail(unix.EMSGSIZE)
+		return
+	}
+	payload, size := d.Data[a.size:], d.MTU-a.size
+	for i, at := 0, 0; at < len(payload); i, at = i+1, at+size {
+		body := payload[at:min(at+size, len(payload))]
+		head := b.room(lead + a.size)
+		copy(head[lead:], d.Data[:a.size])
+		a.segment(head[lead:], body, i, at, at+len(body) == len(payload))
+		add(head, body)
+	}
 }

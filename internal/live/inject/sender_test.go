@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,12 +30,12 @@ const bit = 1 << 30
 type net2 struct {
 	director, server *nstest.NS
 	sender           *inject.Sender
+	neighbours       *inject.Neighbours
+	direct           [2]atomic.Bool // by packet socket: IPv4, IPv6
 	outIf            int
 }
 
-func newNet(t *testing.T) *net2 { return newNetBy(t, false) }
-
-func newNetBy(t *testing.T, direct bool) *net2 {
+func newNet(t *testing.T) *net2 {
 	n := &net2{director: nstest.New(t), server: nstest.New(t)}
 	nstest.Join(t, n.director, "eth0", n.server, "eth0")
 	n.director.Addr(t, "eth0", "10.0.0.1/24")
@@ -46,8 +47,15 @@ func newNetBy(t *testing.T, direct bool) *net2 {
 	n.server.Sysctl(t, "net/ipv4/conf/eth0/rp_filter", "0")
 	n.server.Sysctl(t, "net/ipv4/conf/all/rp_filter", "0")
 	n.director.Do(t, func() {
-		var err error
-		if n.sender, err = inject.Open(bit, func() uint32 { return 0x01020304 }, direct); err != nil {
+		neighbours, err := inject.OpenNeighbours()
+		n.neighbours = neighbours
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(neighbours.Close)
+		n.sender, err = inject.Open(inject.Config{Bit: bit, Random: func() uint32 { return 0x01020304 }, Neighbours: neighbours, Direct: &n.direct})
+		if err != nil {
 			t.Error(err)
 		}
 		i, err := net.InterfaceByName("eth0")
@@ -66,6 +74,13 @@ func newNetBy(t *testing.T, direct bool) *net2 {
 		}
 	})
 	return n
+}
+
+// send sends a datagram at once.
+func (n *net2) send(d *inject.Datagram) error {
+	n.sender.Add(d)
+	r := n.sender.Flush()
+	return errors.Join(r.Raw.Err, r.Packet.Err)
 }
 
 // listen opens a UDP socket on the server.
@@ -143,7 +158,7 @@ func TestSend(t *testing.T) {
 			if c.neigh {
 				d.OutIf = n.outIf
 			}
-			if err := n.sender.Send(d); err != nil {
+			if err := n.send(d); err != nil {
 				t.Fatal(err)
 			}
 			b := make([]byte, 1<<16)
@@ -165,7 +180,7 @@ func TestHeaderStays(t *testing.T) {
 	want[1], want[8] = 0xb8, 1
 	packet.SetIPv4Checksum(want, 0)
 	sent := bytes.Clone(want)
-	if err := n.sender.Send(&inject.Datagram{Family: packet.IPv4, Data: sent, To: addr("10.0.0.2"), MTU: 1500, Ours: true}); err != nil {
+	if err := n.send(&inject.Datagram{Family: packet.IPv4, Data: sent, To: addr("10.0.0.2"), MTU: 1500, Ours: true}); err != nil {
 		t.Fatal(err)
 	}
 	got := c.Packet(t, func(b []byte) bool { return b[0]>>4 == 4 && b[9] == packet.ProtoUDP })
@@ -212,7 +227,7 @@ func TestMarks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.d.Family, c.d.To, c.d.MTU = packet.IPv4, addr("10.0.0.2"), 1500
 			c.d.Data = udp("192.0.2.1", "10.0.0.2", 99, []byte(c.want))
-			if err := n.sender.Send(&c.d); !errors.Is(err, c.err) {
+			if err := n.send(&c.d); !errors.Is(err, c.err) {
 				t.Fatalf("error %v, want %v", err, c.err)
 			}
 			if c.want == "" {
@@ -228,7 +243,7 @@ func TestMarks(t *testing.T) {
 	}
 	t.Run("not ours", func(t *testing.T) {
 		d := inject.Datagram{Family: packet.IPv4, To: addr("10.0.0.2"), MTU: 1500, Data: udp("192.0.2.1", "10.0.0.2", 99, nil)}
-		if err := n.sender.Send(&d); err != nil {
+		if err := n.send(&d); err != nil {
 			t.Errorf("error %v: it should vanish in the queue that nobody serves", err)
 		}
 	})

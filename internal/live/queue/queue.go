@@ -61,8 +61,9 @@ type Action uint8
 
 // The actions, with the kernel's numbers.
 const (
-	Drop Action = iota
-	Accept
+	Drop   Action = 0
+	Accept Action = 1
+	Cut    Action = 3 // a super-packet that came whole comes again in segments, as the kernel cuts it (Batch)
 )
 
 // Verdict is the decision about a packet.

@@ -107,7 +107,11 @@ func (v *verdicts) write(typ, queue uint16, id uint32, x plain, payload []byte) 
 	at := len(v.head)
 	b := appendHeader(v.head, typ, 0, queue)
 	b = appendAttr(b, attrVerdictHeader, 8)
-	b = binary.BigEndian.AppendUint32(b, uint32(x.action))
+	action := uint32(x.action)
+	if x.action == Cut {
+		action |= uint32(v.first) << 16 // NF_QUEUE with the number of a queue
+	}
+	b = binary.BigEndian.AppendUint32(b, action)
 	b = binary.BigEndian.AppendUint32(b, id)
 	if x.setMark {
 		b = binary.BigEndian.AppendUint32(appendAttr(b, attrMark, 4), x.mark)

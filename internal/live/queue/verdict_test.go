@@ -27,7 +27,7 @@ func given(t *testing.T, b []byte) (all []string) {
 			v := m[at+sizeAttr : at+size]
 			switch binary.NativeEndian.Uint16(m[at+2:]) {
 			case attrVerdictHeader:
-				s += fmt.Sprintf("%d %s", binary.BigEndian.Uint32(v[4:]), []string{"drop", "accept"}[binary.BigEndian.Uint32(v)])
+				s += fmt.Sprintf("%d %s", binary.BigEndian.Uint32(v[4:]), map[uint32]string{0: "drop", 1: "accept", 7<<16 | 3: "to queue 7"}[binary.BigEndian.Uint32(v)])
 			case attrMark:
 				s += fmt.Sprintf(" mark %d", binary.BigEndian.Uint32(v))
 			case attrPayload:
@@ -61,6 +61,7 @@ func TestVerdictRuns(t *testing.T) {
 		{"two", []decision{{7, 1, accept}, {7, 2, drop}, {7, 3, drop}}, []string{"queue 7: 1 accept\nqueue 7: up to 3 drop"}},
 		{"ended by a payload", []decision{{7, 1, accept}, {7, 2, accept}, {7, 3, changed}, {7, 4, accept}},
 			[]string{"queue 7: up to 2 accept\nqueue 7: 3 accept changed\nqueue 7: 4 accept"}},
+		{"to be cut", []decision{{8, 1, Verdict{Action: Cut}}, {8, 2, Verdict{Action: Cut}}}, []string{"queue 8: up to 2 to queue 7"}},
 		{"marks", []decision{{7, 1, mark(1)}, {7, 2, mark(1)}, {7, 3, mark(2)}, {7, 4, accept}},
 			[]string{"queue 7: up to 2 accept mark 1\nqueue 7: 3 accept mark 2\nqueue 7: 4 accept"}},
 		{"a mark that isn't set", []decision{{7, 1, accept}, {7, 2, Verdict{Action: Accept, Mark: 5}}}, []string{"queue 7: up to 2 accept"}},

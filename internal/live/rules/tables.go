@@ -89,6 +89,10 @@ func newTables(c Config, conn *nftables.Conn) *Tables {
 // each.
 func (t *Tables) Lacks() []string { return t.kernel.lacks }
 
+// CanUntrack reports whether the kernel's connection tracking can be kept away
+// (Interest.NoTrack).
+func (t *Tables) CanUntrack() bool { return t.kernel.notrack }
+
 // AddMark adds a rule that sets a mark, from the next Apply on.
 func (t *Tables) AddMark(m setup.MarkAdd) {
 	t.mu.Lock()
