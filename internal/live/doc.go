@@ -5,7 +5,9 @@
 //	kernel's hooks → queue → worker → hooks.Director → verdict → kernel
 //	                                       │ stack (xmit.Stack)
 //	                                       ├ route: the kernel's routes, remembered
-//	                                       └ inject: raw sockets → LOCAL_OUT
+//	                                       ├ onlooker: would anybody's rules see it?
+//	                                       └ inject: raw sockets → LOCAL_OUT, or
+//	                                                 packet socket → link
 //	setup file → machine (addresses, routes, …, undone at the end)
 //	control socket → backend → director, rules
 //

@@ -180,7 +180,10 @@ func parseChain(b []byte, own string) (c chain, does bool, err error) {
 	}
 	const accept = 1
 	c.name = fmt.Sprintf("nftables' chain %s in table %s", name, table)
-	return c, base && table != own && (use > 0 || policy != accept), ad.Err()
+	if err := ad.Err(); err != nil {
+		return c, false, err
+	}
+	return c, base && table != own && (use > 0 || policy != accept), nil
 }
 
 // ipsec reports whether policies say that something leaves encrypted, or not at
