@@ -2,6 +2,7 @@ package explain
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"time"
 
@@ -104,7 +105,7 @@ func (x *collector) pass() {
 	x.takeTimer()
 	all := x.timers
 	x.timers = nil
-	slices.SortStableFunc(all, func(a, b *trace.Passage) int { return int(a.Time/1000) - int(b.Time/1000) })
+	slices.SortStableFunc(all, func(a, b *trace.Passage) int { return cmp.Compare(a.Time, b.Time) })
 	x.changes(all[len(all)-1])
 	for _, g := range all {
 		x.give(g)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -123,6 +125,7 @@ func TestProof(t *testing.T) {
 				}
 				at = g.Time
 				prove(t, g)
+				fitsScreen(t, g)
 				for _, o := range g.Outputs {
 					out = append(out, fmt.Sprintf("%s %x", o.Interface, []byte(o.Frame)))
 				}
@@ -202,6 +205,21 @@ func prove(t *testing.T, g *trace.Passage) {
 	for i, n := range outputs {
 		if n != 1 {
 			t.Errorf("%s: output %d left in %d steps", what, i+1, n)
+		}
+	}
+}
+
+// fitsScreen checks that a passage's text is no wider than 100 columns, as far as
+// its words allow.
+func fitsScreen(t *testing.T, g *trace.Passage) {
+	t.Helper()
+	var b strings.Builder
+	if err := trace.WriteText(&b, g, trace.Style{}); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(b.String()) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 100 && strings.Count(strings.TrimLeft(line, " │"), " ") > 0 {
+			t.Errorf("%d columns: %s", n, line)
 		}
 	}
 }

@@ -45,6 +45,9 @@ func Conclude(g *Passage) {
 	f := fateOf(g)
 	g.Outcome, g.Reason = f.outcome, f.reason
 	g.Text = f.sentence(g)
+	if f.outcome == Gone {
+		g.Advice = reasons[f.reason].Advice
+	}
 }
 
 // concludeOther sums up what no packet caused.
@@ -86,6 +89,7 @@ type fate struct {
 	outcome string
 	reason  packet.Reason
 	role    packet.Reason // the hooks' verdict, if any
+	icmp    bool          // and it is about an ICMP error
 	in      string        // the function of the reason
 	conn    int
 	isNew   bool
@@ -147,7 +151,7 @@ func fateOf(g *Passage) fate {
 				set(Gone, s)
 			}
 			if s.Kind == "verdict" && s.Reason != hooks.ReasonOurs && (f.role == "" || reasons[f.role].Effect == packet.Passes) {
-				f.role = s.Reason
+				f.role, f.icmp = s.Reason, strings.Contains(s.Func, "icmp")
 			}
 			if s.Reason == hooks.ReasonWaiting || s.Reason == host.ReasonNeighbourBusiness {
 				f.reason, f.in = s.Reason, s.Func
@@ -195,11 +199,16 @@ func (f *fate) sentence(g *Passage) string {
 
 // handled tells of what IPVS sent on.
 func (f *fate) handled(s *strings.Builder, g *Passage) {
-	what := "Request"
-	if f.role == hooks.ReasonReply {
-		what = "Reply"
+	switch {
+	case f.icmp && f.role == hooks.ReasonReply:
+		s.WriteString("ICMP error for the client of ")
+	case f.icmp:
+		s.WriteString("ICMP error for the server of ")
+	case f.role == hooks.ReasonReply:
+		s.WriteString("Reply of ")
+	default:
+		s.WriteString("Request of ")
 	}
-	fmt.Fprintf(s, "%s of ", what)
 	if f.isNew {
 		s.WriteString("the new ")
 	}

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-	"time"
 
 	"goipvs/conntrack"
 	"goipvs/hooks"
@@ -58,9 +57,13 @@ func (r *Recorder) describe(s *Step, p *packet.Packet, e packet.Event) {
 		}
 	case sched.Chosen:
 		s.Kind, s.Service, s.Choice = "schedule", e.Service.ServiceKey.String(), choice(e)
-		s.Text = "no server: " + s.Choice.Rule
-		if e.Dest != nil {
+		switch {
+		case e.Dest != nil:
 			s.Text = s.Choice.Dest + ": " + s.Choice.Rule
+		case len(e.Candidates) == 0:
+			s.Text = "no server: the service has none"
+		default:
+			s.Text = "no server is " + s.Choice.Rule
 		}
 	default:
 		r.describeXmit(s, p, e)
@@ -102,7 +105,7 @@ func (r *Recorder) describeXmit(s *Step, p *packet.Packet, e packet.Event) {
 		}
 		s.Text = name + " is not sent: " + strings.TrimPrefix(meaning(e.Why), "no ICMP error: ")
 		if e.Error != nil {
-			s.Text = fmt.Sprintf("%s for the sender: packet %d", name, r.about[e.Error].ID)
+			s.Text = name + " is made for the sender"
 		}
 	default:
 		r.describeHost(s, e)
@@ -239,7 +242,7 @@ func moved(x *State, e hooks.Moved) string {
 	if e.Secure {
 		s.WriteString(", table of secure_tcp")
 	}
-	fmt.Fprintf(&s, "; lives %s without a packet", e.Timeout.Round(time.Millisecond))
+	fmt.Fprintf(&s, "; lives %s without a packet", span(x.Timeout))
 	switch x.Active {
 	case 1:
 		s.WriteString("; counts as active now")

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 )
 
 // WriteLife writes the life of a connection for reading: who made it, each
@@ -50,7 +49,7 @@ func WriteLife(w io.Writer, l *Life, st Style) error {
 	p := yellow
 	if l.Why == "" {
 		p = green
-		end = fmt.Sprintf("There at the end: %s, expires in %s", c.State, time.Duration(c.Expires).Round(time.Millisecond))
+		end = fmt.Sprintf("There at the end: %s, expires in %s", c.State, span(c.Expires))
 	}
 	if counts != "" {
 		end += "; " + counts
@@ -70,7 +69,7 @@ func (t *text) moment(m *Moment) {
 		if s.From != s.To {
 			state = s.From + " → " + s.To
 		}
-		lives = time.Duration(s.Timeout).Round(time.Millisecond).String()
+		lives = span(s.Timeout)
 		switch s.Active {
 		case 1:
 			lives += ", active"

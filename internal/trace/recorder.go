@@ -27,6 +27,7 @@ type Recorder struct {
 	fresh   Kind // what a packet is that wasn't heard of before
 	about   map[*packet.Packet]*tracked
 	at      Step // the place where the last packet is: Point, Hook, Priority
+	inside  bool // that function is running
 	last    int  // id of the packet of the last step
 
 	ids     map[conntrack.Ref]int
@@ -70,15 +71,19 @@ func (r *Recorder) Event(p *packet.Packet, e packet.Event) {
 	s := Step{Func: e.Func(), Reason: e.Reason()}
 	if en, ok := e.(hooks.Entered); ok {
 		r.at = Step{Point: en.Point.String(), Hook: en.Place.Name, Priority: en.Place.Priority}
+		r.inside = true
 	}
 	if p != nil {
 		r.follow(&s, p, e)
 	}
 	r.describe(&s, p, e)
-	if s.Host {
+	if s.Host && !r.inside {
 		r.at = Step{}
 	}
 	s.Point, s.Hook, s.Priority = r.at.Point, r.at.Hook, r.at.Priority
+	if _, ok := e.(hooks.Decided); ok {
+		r.inside = false // a hook function ends with its verdict
+	}
 	r.steps = append(r.steps, s)
 }
 
@@ -96,10 +101,8 @@ func (r *Recorder) follow(s *Step, p *packet.Packet, e packet.Event) {
 		t.layers, t.family, t.data = now, p.Family, append(t.data[:0], p.Data()...)
 	}
 	s.Packet = t.ID
-	if r.last != t.ID {
-		if _, ok := e.(hooks.Entered); !ok {
-			r.at = Step{}
-		}
+	if _, ok := e.(hooks.Entered); !ok && r.last != t.ID {
+		r.at, r.inside = Step{}, false
 	}
 	r.last = t.ID
 	if e, ok := e.(xmit.Errored); ok && e.Error != nil {
@@ -217,7 +220,7 @@ func (r *Recorder) Take(g *Passage, get func(conntrack.Ref) (hooks.ConnInfo, boo
 	}
 	r.steps, r.packets, r.outputs, r.touched, r.ended = nil, nil, nil, nil, nil
 	clear(r.about)
-	r.at, r.last = Step{}, 0
+	r.at, r.inside, r.last = Step{}, false, 0
 }
 
 // Empty reports whether nothing was heard since the last Take.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -65,19 +66,15 @@ type text struct {
 	b strings.Builder
 	g *Passage
 
-	place string // what the tree is at: a hook function, or ""
-	about int    // packet
+	about int // packet
 }
 
 // head writes what came and what became of it.
 func (t *text) head() {
 	g := t.g
-	var what string
-	switch g.Type {
-	case "packet":
+	what := g.Type
+	if what == "packet" {
 		what = fmt.Sprintf("packet %d", g.N)
-	default:
-		what = g.Type
 	}
 	line := fmt.Sprintf("── %s ── %s s ", what, clock(g.Time))
 	if g.Interface == "local" {
@@ -85,19 +82,31 @@ func (t *text) head() {
 	} else if g.Interface != "" {
 		line += fmt.Sprintf("── in by %s ", g.Interface)
 	}
-	line += strings.Repeat("─", max(0, t.Width-utf8.RuneCountInString(line)))
-	t.line(bold, line)
-	if g.Type != "timer" || len(g.Steps) > 1 {
-		t.wrap(indentTree, indentTree, plain, g.Summary)
+	t.line(bold, line+strings.Repeat("─", max(0, t.Width-utf8.RuneCountInString(line))))
+	if g.Type == "timer" {
+		return // the steps say all
 	}
+	t.wrap(indentTree, indentTree, plain, g.Summary)
 	if g.Text != "" && g.Text != "Done." {
 		t.wrap(indentTree, indentTree, outcomePaint(g), g.Text)
+	}
+	if g.Advice != "" {
+		t.wrap(indentTree+t.paint(bold, "Hint: "), indentTree, plain, g.Advice)
 	}
 }
 
 // clock writes a time in seconds with microseconds.
 func clock(s Seconds) string {
 	return fmt.Sprintf("%d.%06d", int64(s)/1e9, int64(s)%1e9/1e3)
+}
+
+// span writes a length of time.
+func span(s Seconds) string {
+	d := time.Duration(s)
+	if d >= 2*time.Minute && d%time.Minute == 0 {
+		return fmt.Sprintf("%d min", d/time.Minute)
+	}
+	return fmt.Sprintf("%g s", d.Round(time.Millisecond).Seconds())
 }
 
 func outcomePaint(g *Passage) paint {
@@ -115,47 +124,58 @@ func outcomePaint(g *Passage) paint {
 // tree writes the steps.
 func (t *text) tree() {
 	steps := t.g.Steps
-	if t.g.Type == "timer" && len(steps) == 1 {
-		return
-	}
-	for i := range steps {
+	for i := 0; i < len(steps); i++ {
 		s := &steps[i]
+		switch {
+		case s.Kind == "end" && t.g.Type == "timer":
+			t.wrap(indentTree, indentTree+"  ", yellow, s.Text)
+			continue
+		case s.Kind == "hook" && i+1 < len(steps) && steps[i+1].Kind == "verdict" && steps[i+1].Verdict == "ACCEPT" && steps[i+1].Packet == s.Packet:
+			t.enter(s)
+			t.hookLine(s, &steps[i+1])
+			i++
+			continue
+		}
 		t.enter(s)
 		switch {
 		case s.Kind == "hook":
-		case s.Host || s.Hook == "":
-			mark := branch
-			if i == len(steps)-1 {
-				mark = corner
-			}
-			t.hostStep(s, mark)
+			t.hookLine(s, nil)
+		case s.Hook == "":
+			t.hostStep(s, i == len(steps)-1)
 		default:
 			t.step(s)
 		}
 	}
 }
 
-// enter writes where the way comes to with a step: another packet, a hook
-// function.
+// enter writes to which other packet the way comes with a step.
 func (t *text) enter(s *Step) {
-	if s.Packet != 0 && s.Packet != t.about {
-		if t.about != 0 || s.Packet != 1 {
-			p := t.g.Packets[s.Packet-1]
-			t.wrap(indentTree+branch+" ", indentTree+bar+"   ", bold, fmt.Sprintf("packet %s (%s): %s", t.name(s.Packet), kindNames[p.Kind], p.Summary))
-		}
-		t.about, t.place = s.Packet, ""
-	}
-	place := ""
-	if s.Hook != "" {
-		place = fmt.Sprintf("%s %d  %s", s.Point, s.Priority, s.Hook)
-	}
-	if place == t.place && s.Kind != "hook" {
+	if s.Packet == 0 || s.Packet == t.about {
 		return
 	}
-	t.place = place
-	if s.Kind == "hook" {
-		t.b.WriteString(indentTree + branch + " " + t.paint(bold, s.Point) + fmt.Sprintf(" %d  ", s.Priority) + t.paint(bold, s.Hook) + t.paint(dim, " ("+s.Func+"): "+s.Text) + "\n")
+	p := &t.g.Packets[s.Packet-1]
+	switch {
+	case t.about == 0 && s.Packet == 1 || p.Kind == KindFragment && s.Kind == "transmit" || s.Kind == "fragment":
+	case s.Packet == 1:
+		t.line(bold, indentTree+branch+" packet "+t.name(1)+" again")
+	default:
+		t.wrap(indentTree+branch+" ", indentTree+bar+"   ", bold, fmt.Sprintf("packet %s (%s): %s", t.name(s.Packet), kindNames[p.Kind], p.Summary))
 	}
+	t.about = s.Packet
+}
+
+// hookLine writes where a hook function begins; one that does nothing but to let
+// the packet pass takes no more than this line.
+func (t *text) hookLine(s, only *Step) {
+	line := fmt.Sprintf("%s%s %s %d  %s", indentTree, branch, t.paint(bold, s.Point), s.Priority, t.paint(bold, s.Hook)) + t.paint(dim, " ("+s.Func+")")
+	if only != nil {
+		t.line(plain, line+"  "+t.paint(verdictPaint(only), only.Verdict)+" "+string(only.Reason))
+		return
+	}
+	if purpose := ": " + s.Text; visible(line)+visible(purpose) <= t.Width {
+		line += t.paint(dim, purpose)
+	}
+	t.line(plain, line)
 }
 
 // name numbers the packets of a passage: 1 is the packet itself, 1b and so on
@@ -176,34 +196,36 @@ var kindNames = map[Kind]string{
 }
 
 // hostStep writes what the machine around IPVS does.
-func (t *text) hostStep(s *Step, mark string) {
+func (t *text) hostStep(s *Step, last bool) {
 	said := hostWords[s.Kind]
 	if said == "" {
 		said = s.Func
 	}
-	body := s.Text
-	p := plain
+	body, p := s.Text, plain
 	if s.Verdict != "" {
-		said, p = "DROP", red
+		said, p = s.Verdict, verdictPaint(s)
 		body = fmt.Sprintf("%s: %s (%s)", s.Reason, s.Text, s.Func)
 	}
-	switch s.Kind {
-	case "transmit", "deliver":
+	if s.Output > 0 {
 		p = green
-		if s.Output > 0 {
-			body += ": " + t.g.Outputs[s.Output-1].Summary
+		body += ": " + t.g.Outputs[s.Output-1].Summary
+		if t.g.Packets[s.Packet-1].Kind == KindFragment {
+			said = "fragment"
 		}
-	case "end":
-		said = "ends"
 	}
-	t.wrap(indentTree+mark+" "+t.paint(p, pad(said, 10))+" ", indentTree+bar+"            ", plain, body)
-	t.changes(s, indentTree+bar+"            ")
+	mark, side := branch, bar
+	if last {
+		mark, side = corner, " "
+	}
+	hang := indentTree + side + "            "
+	t.wrap(indentTree+mark+" "+t.paint(p, pad(said, 10))+" ", hang, plain, body)
+	t.changes(s, hang)
 }
 
 // hostWords name what the machine does.
 var hostWords = map[string]string{
 	"receive": "received", "routing": "routed", "sending": "sent", "mark": "marked", "queue": "kept", "reassemble": "whole",
-	"fragment": "fragments", "resolve": "waits", "transmit": "out", "loop": "looped", "deliver": "in", "icmp": "ICMP",
+	"end": "ends", "fragment": "fragments", "resolve": "waits", "transmit": "out", "loop": "looped", "deliver": "in", "icmp": "ICMP",
 	"verdict": "verdict",
 }
 
@@ -237,8 +259,12 @@ const maxServers = 12
 
 // choice writes a scheduler's figures and servers.
 func (t *text) choice(c *Choice, hang string) {
+	var figures []string
 	for _, f := range c.Figures {
-		t.wrap(hang, hang+"  ", dim, f.Name+": "+f.Value)
+		figures = append(figures, f.Name+": "+f.Value)
+	}
+	if figures != nil {
+		t.wrap(hang, hang, dim, strings.Join(figures, "; "))
 	}
 	if len(c.Servers) == 0 {
 		return
