@@ -65,7 +65,7 @@ const MaxServers = 4096
 func (s *Snapshot) AddServices(t *sched.Table) {
 	n := 0
 	for _, v := range t.Services() {
-		x := Service{Key: v.ServiceKey}
+		x := Service{Key: v.ServiceKey, Servers: make([]Dest, 0, min(v.NumDests(), max(MaxServers-n, 0)))}
 		x.Stats, _ = v.Stats.Read()
 		for d := v.First(); d != nil; d = v.Next(d) {
 			if n++; n > MaxServers {
