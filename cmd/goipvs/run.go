@@ -40,7 +40,7 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 			if o.Setup, err = o.Reread(); err != nil {
 				return err
 			}
-			if o.Queues < 0 || int(o.Queue)+o.Queues > 1<<16 {
+			if o.Queues < 0 || o.Queues > 1<<15 || int(o.Queue)+o.Queues > 1<<16 {
 				return fmt.Errorf("--queue %d --queues %d: out of range", o.Queue, o.Queues)
 			}
 			if o.Metrics != "" {
@@ -71,7 +71,7 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 	f.StringVar(&setupFile, "setup", "", "`file` of ip, sysctl, iptables and ipvsadm lines to run first, undone at the end")
 	f.StringVar(&rulesFile, "rules", "", "`file` of ipvsadm lines, as ipvsadm-save prints them, to run next")
 	f.Uint16Var(&o.Queue, "queue", live.DefaultQueue, "`number` of the first netfilter queue; after a crash others behind it are taken")
-	f.IntVar(&o.Queues, "queues", 0, "`number` of queues and workers, 0 for one each CPU")
+	f.IntVar(&o.Queues, "queues", 0, "`number` of workers, 0 for one each CPU; with --queue-io batch each takes two queues")
 	f.Var((*queueIO)(&o.IO), "queue-io", "`how` packets are taken from the queues: batch, many at once; nfqueue, one by one, by go-nfqueue")
 	o.Bit = live.DefaultBit
 	f.Var((*markBit)(&o.Bit), "mark-bit", "the `bit` of packets' marks that is goipvs's own")

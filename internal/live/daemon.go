@@ -35,7 +35,7 @@ type Options struct {
 	Socket  string       // of control
 	State   string       // file of what is to be undone; "": Socket with .state for .sock
 	Queue   uint16       // the first queue's number; after a crash it may be one behind those used before
-	Queues  int          // 0: one for each CPU
+	Queues  int          // workers; 0: one for each CPU. With queue.Batch each takes two queue numbers
 	IO      queue.IO     // how packets are taken from the queues
 	Bit     uint32       // the bit of the mark that says "ours"; 0: DefaultBit
 	Inject  Inject       // how packets are sent on
@@ -141,7 +141,7 @@ func (d *daemon) open() error {
 	if j.Queue, err = d.freeQueues(left); err != nil {
 		return err
 	}
-	j.Queues = d.Queues
+	j.Queues = d.numbers()
 	d.journal = j
 	if d.routes, err = route.Open(); err != nil {
 		return err
@@ -171,7 +171,7 @@ func (d *daemon) open() error {
 	if err := d.openMetrics(); err != nil {
 		return err
 	}
-	d.tables, err = rules.Open(rules.Config{Queue: j.Queue, Queues: uint16(d.Queues), Bit: d.Bit})
+	d.tables, err = rules.Open(rules.Config{Queue: j.Queue, Queues: uint16(d.Queues), Super: d.super(), Bit: d.Bit})
 	if err != nil {
 		return err
 	}
@@ -186,16 +186,33 @@ func (d *daemon) open() error {
 	return err
 }
 
+// numbers is how many queue numbers are used: each worker has one queue, and a
+// second for TCP where super-packets can come whole.
+func (d *daemon) numbers() int {
+	if d.IO == queue.Batch {
+		return 2 * d.Queues
+	}
+	return d.Queues
+}
+
+// super is the first of the queues for TCP, 0 where there are none.
+func (d *daemon) super() uint16 {
+	if d.IO == queue.Batch {
+		return d.journal.Queue + uint16(d.Queues)
+	}
+	return 0
+}
+
 // freeQueues returns the first queue's number. Rules that were left behind go on
 // dropping packets until ours replace them; with other numbers than theirs none
 // comes to our queues before.
 func (d *daemon) freeQueues(left machine.State) (uint16, error) {
 	first := int(d.Queue)
-	if end := int(left.Queue) + left.Queues; first < end && int(left.Queue) < first+d.Queues {
+	if end := int(left.Queue) + left.Queues; first < end && int(left.Queue) < first+d.numbers() {
 		first = end
 	}
-	if first+d.Queues > 1<<16 {
-		return 0, fmt.Errorf("%d queues from %d on: there are %d", d.Queues, first, 1<<16)
+	if first+d.numbers() > 1<<16 {
+		return 0, fmt.Errorf("%d queues from %d on: there are %d", d.numbers(), first, 1<<16)
 	}
 	return uint16(first), nil
 }
@@ -236,7 +253,11 @@ func (d *daemon) openQueues() error {
 		if d.Metrics != "" {
 			served = &queue.Counters{}
 		}
-		q, err := queue.Listen(queue.Config{IO: d.IO, Number: d.journal.Queue + uint16(i), Counters: served})
+		c := queue.Config{IO: d.IO, Number: d.journal.Queue + uint16(i), Counters: served}
+		if super := d.super(); super != 0 {
+			c.Super = new(super + uint16(i))
+		}
+		q, err := queue.Listen(c)
 		if err != nil {
 			return err
 		}

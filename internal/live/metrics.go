@@ -58,16 +58,19 @@ func (d *daemon) figures() *metrics.Snapshot {
 	}
 	states := map[uint16]queue.State{}
 	if d.status != nil {
-		list, _ := d.status.Read(d.journal.Queue, d.Queues) // what can't be read isn't shown
+		list, _ := d.status.Read(d.journal.Queue, d.numbers()) // what can't be read isn't shown
 		for _, q := range list {
 			states[q.Number] = q
 		}
 	}
-	for i, w := range d.workers {
-		q := metrics.Queue{Served: w.served}
+	for i := range d.numbers() {
+		var q metrics.Queue
 		number := d.journal.Queue + uint16(i)
 		q.State, q.Known = states[number]
 		q.Number = number
+		if i < len(d.workers) {
+			q.Served = d.workers[i].served // also what it takes from its other queue
+		}
 		s.Queues = append(s.Queues, q)
 	}
 	return s

@@ -136,7 +136,7 @@ func (d *daemon) keepTime(ctx context.Context) error {
 			}
 		case <-sweep.C:
 			d.backend.sweep()
-			loss, _ := queue.Losses(d.journal.Queue, d.Queues) // where /proc isn't, none are known
+			loss, _ := queue.Losses(d.journal.Queue, d.numbers()) // where /proc isn't, none are known
 			for _, s := range h.check(&d.counts, loss) {
 				d.Log(s)
 			}

@@ -70,9 +70,12 @@ func (b *builder) build(i *Interest) error {
 		}
 		return matches
 	}
-	b.queueing("requests", in("services", "addresses", "marks"))
-	b.queueing("replies", in("servers", "hosts"))
-	b.queueing("errors", icmpErrors(b.family))
+	if err := b.spread(); err != nil {
+		return err
+	}
+	b.queueing("requests", in("services", "addresses", "marks"), to("by_source"))
+	b.queueing("replies", in("servers", "hosts"), to("by_dest"))
+	b.queueing("errors", icmpErrors(b.family), b.kernel.queue(b.config.Queue, b.config.Queues))
 	if b.kernel.defrag != nil {
 		b.chain("defrag", nil, 0, b.kernel.defrag(b.table.Family))
 	}
@@ -81,11 +84,11 @@ func (b *builder) build(i *Interest) error {
 	return nil
 }
 
-// queueing adds a chain that queues what matches.
-func (b *builder) queueing(name string, matches [][]expr.Any) {
+// queueing adds a chain that queues what matches, by the end of its rules.
+func (b *builder) queueing(name string, matches [][]expr.Any, end []expr.Any) {
 	rules := make([][]expr.Any, len(matches))
 	for i, m := range matches {
-		rules[i] = exprs(m, b.kernel.queue(b.config))
+		rules[i] = exprs(m, end)
 	}
 	b.chain(name, nil, 0, rules...)
 }

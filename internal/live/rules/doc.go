@@ -19,6 +19,9 @@
 // So while a daemon that was killed is away, its services are silent, and the
 // local stack doesn't answer in their place. Each change is one transaction.
 //
+// Which queue, the client's address and port say, so that both directions of a
+// connection meet in one. TCP has queues of its own, if wanted, for super-packets.
+//
 // The queue expression is used where the kernel has it, else the NFQUEUE target
 // of xtables through nft_compat. Fragments are put together by the kernel
 // (nf_defrag_ipv4, nf_defrag_ipv6) before any of this, which is switched on by

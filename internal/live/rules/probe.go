@@ -15,25 +15,26 @@ import (
 type kernel struct {
 	noIPv6  bool                                  // nftables knows no IPv6
 	compat  bool                                  // queue by the xtables target
+	hash    bool                                  // there is the hash expression
 	notrack bool                                  // there is the notrack expression
 	defrag  func(nftables.TableFamily) []expr.Any // switches reassembly on; nil: nothing does
 	lacks   []string
 }
 
-// queue is the end of a rule that queues.
-func (k *kernel) queue(c Config) []expr.Any {
+// queue is the end of a rule that queues, in one of n queues by addresses.
+func (k *kernel) queue(first, n uint16) []expr.Any {
 	if k.compat {
-		return []expr.Any{nfqueueTarget(c)}
+		return []expr.Any{nfqueueTarget(first, n)}
 	}
-	return []expr.Any{&expr.Queue{Num: c.Queue, Total: c.Queues}}
+	return []expr.Any{&expr.Queue{Num: first, Total: n}}
 }
 
 // nfqueueTarget is the xtables target NFQUEUE, without bypass and fan-out.
 //
 // Kernel: include/uapi/linux/netfilter/xt_NFQUEUE.h, struct xt_NFQ_info_v3.
-func nfqueueTarget(c Config) expr.Any {
-	info := xt.Unknown(binary.NativeEndian.AppendUint16(nil, c.Queue))
-	info = binary.NativeEndian.AppendUint16(info, c.Queues)
+func nfqueueTarget(first, n uint16) expr.Any {
+	info := xt.Unknown(binary.NativeEndian.AppendUint16(nil, first))
+	info = binary.NativeEndian.AppendUint16(info, n)
 	info = append(info, 0, 0)
 	return &expr.Target{Name: "NFQUEUE", Rev: 3, Info: &info}
 }
@@ -75,11 +76,12 @@ func (k *kernel) probe(c *nftables.Conn, config Config) error {
 		if errors.Is(err, unix.EPERM) {
 			return fmt.Errorf("nftables: %w", unix.EPERM)
 		}
-		if err := both(of(nfqueueTarget(config))); err != nil {
+		if err := both(of(nfqueueTarget(config.Queue, config.Queues))); err != nil {
 			return fmt.Errorf("nftables can't queue packets, neither by its queue expression (CONFIG_NFT_QUEUE) nor by the NFQUEUE target (CONFIG_NFT_COMPAT, CONFIG_NETFILTER_XT_TARGET_NFQUEUE): %w", err)
 		}
 		k.compat = true
 	}
+	k.hash = both(of(hash(12, 4, 0, 2)...)) == nil // else queues are chosen by addresses
 	if k.notrack = both(of(notrack()...)) == nil; !k.notrack {
 		k.lacks = append(k.lacks, "without nftables's notrack (CONFIG_NFT_CT) the kernel tracks the connections of services, if it tracks connections at all")
 	}

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"encoding/binary"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
@@ -41,7 +43,7 @@ func addr(s string) packet.Addr {
 func open(t *testing.T, ns *nstest.NS, f func(*rules.Tables)) {
 	t.Helper()
 	ns.Do(t, func() {
-		tables, err := rules.Open(rules.Config{Queue: 7000, Queues: 2, Bit: 1 << 30})
+		tables, err := rules.Open(rules.Config{Queue: 7000, Queues: 2, Super: 7002, Bit: 1 << 30})
 		if err != nil {
 			t.Error(err)
 			return
@@ -293,11 +295,12 @@ func text(e expr.Any) string {
 	case *expr.Queue:
 		return fmt.Sprintf("queue(%d of %d, flags %d)", e.Num, e.Total, e.Flag)
 	case *expr.Target:
-		info := fmt.Sprintf("%x", e.Info)
-		if e.Name == "NFQUEUE" && strings.Contains(info, "581b02000000") {
-			return "queue(7000 of 2, flags 0)"
+		info, ok := e.Info.(*xt.Unknown)
+		if e.Name == "NFQUEUE" && ok && len(*info) >= 6 {
+			i := *info
+			return fmt.Sprintf("queue(%d of %d, flags %d)", binary.NativeEndian.Uint16(i), binary.NativeEndian.Uint16(i[2:]), binary.NativeEndian.Uint16(i[4:]))
 		}
-		return "target(" + e.Name + " " + info + ")"
+		return fmt.Sprintf("target(%s %x)", e.Name, e.Info)
 	case *expr.Meta:
 		return fmt.Sprintf("meta(%d, set %t)", e.Key, e.SourceRegister)
 	case *expr.Payload:
@@ -308,6 +311,8 @@ func text(e expr.Any) string {
 		return fmt.Sprintf("and(%x, xor %x)", e.Mask, e.Xor)
 	case *expr.Lookup:
 		return "lookup(" + e.SetName + ")"
+	case *expr.Hash:
+		return fmt.Sprintf("hash(%d mod %d)", e.Length, e.Modulus)
 	case *expr.Immediate:
 		return fmt.Sprintf("immediate(%x)", e.Data)
 	case *expr.Notrack:
@@ -318,6 +323,8 @@ func text(e expr.Any) string {
 			return "accept"
 		case expr.VerdictJump:
 			return "jump(" + e.Chain + ")"
+		case expr.VerdictGoto:
+			return "goto(" + e.Chain + ")"
 		}
 		return fmt.Sprintf("verdict(%d)", e.Kind)
 	}

@@ -19,7 +19,8 @@ const Name = "goipvs"
 // Config is what tables are made from.
 type Config struct {
 	Queue  uint16 // the first queue
-	Queues uint16 // how many, among which packets are spread by their addresses
+	Queues uint16 // how many, among which packets are spread by their clients
+	Super  uint16 // the first of as many queues for TCP; 0: TCP has none of its own
 	Bit    uint32 // the bit of the mark that says "ours"
 }
 
