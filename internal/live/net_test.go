@@ -30,6 +30,7 @@ import (
 type network struct {
 	client, director *nstest.NS
 	servers          []*nstest.NS
+	lan              *nstest.Switch
 }
 
 const (
@@ -40,6 +41,7 @@ const (
 func newNetwork(t *testing.T) *network {
 	n := &network{client: nstest.New(t), director: nstest.New(t)}
 	lan := nstest.NewSwitch(t)
+	n.lan = lan
 	nstest.Join(t, n.client, "eth0", n.director, "eth0")
 	lan.Plug(t, n.client, "eth1")
 	lan.Plug(t, n.director, "eth1")

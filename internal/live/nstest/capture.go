@@ -40,6 +40,26 @@ func (ns *NS) Capture(t testing.TB, name string) *Capture {
 	return c
 }
 
+// TryPacket returns the next datagram that was captured, or nil.
+func (c *Capture) TryPacket(t testing.TB) []byte {
+	t.Helper()
+	rc, err := c.f.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 1<<17)
+	n := 0
+	if err := rc.Control(func(fd uintptr) { n, err = unix.Read(int(fd), b) }); err != nil {
+		t.Fatal(err)
+	}
+	if errors.Is(err, unix.EAGAIN) || n < 14 {
+		return nil
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return b[14:n]
+}
+
 // Packet waits for the next frame whose IP datagram matches and returns that,
 // or nil where none comes within five seconds.
 func (c *Capture) Packet(t testing.TB, match func(datagram []byte) bool) []byte {

@@ -111,9 +111,21 @@ func (ns *NS) up(t testing.TB, name string) {
 			err = netlink.LinkSetUp(l)
 		}
 		if err == nil {
-			err = offloadsOff(name)
+			err = setOffloads(name, false)
 		}
 		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	})
+}
+
+// Offload gives an interface its offloads back: checksums, segmentation and the
+// putting together of segments. The other end of its link then gets, as from a
+// large sender, super-packets with checksums yet to be completed.
+func (ns *NS) Offload(t testing.TB, name string) {
+	t.Helper()
+	ns.Do(t, func() {
+		if err := setOffloads(name, true); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	})

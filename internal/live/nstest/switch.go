@@ -32,6 +32,14 @@ func NewSwitch(t testing.TB) *Switch {
 	return s
 }
 
+// Offload gives all ports so far their offloads back; see NS.Offload.
+func (s *Switch) Offload(t testing.TB) {
+	t.Helper()
+	for i := range s.n {
+		s.ns.Offload(t, "port"+string(rune('0'+i)))
+	}
+}
+
 // Plug connects a namespace, which gets an interface of that name.
 func (s *Switch) Plug(t testing.TB, ns *NS, name string) {
 	t.Helper()
