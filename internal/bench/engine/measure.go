@@ -73,7 +73,7 @@ func bare(f packet.Family, d time.Duration, done func(Figure)) error {
 		return err
 	}
 	w.bare = true
-	ns, err := w.perPacket(hooks.LocalIn, w.template(firstPort, ack), setClient, xmit.Accept, fewConns, d)
+	ns, err := w.perPacket(hooks.LocalIn, w.template(firstPort, ack), setClient, xmit.Accept, 0, fewConns, d)
 	if err != nil {
 		return err
 	}
@@ -101,18 +101,18 @@ func byMethod(f packet.Family, n int, d time.Duration, done func(Figure)) error 
 	}
 	each := n / len(methods)
 	for i := range methods {
-		if err := w.open(firstPort+uint16(i), 0, each); err != nil {
+		if err := w.open(firstPort+uint16(i), i*each, each); err != nil {
 			return err
 		}
 	}
 	for i, m := range methods {
-		ns, err := w.perPacket(hooks.LocalIn, w.template(firstPort+uint16(i), ack), setClient, xmit.Stolen, each, d)
+		ns, err := w.perPacket(hooks.LocalIn, w.template(firstPort+uint16(i), ack), setClient, xmit.Stolen, i*each, each, d)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 		done(Figure{fmt.Sprintf("%s, existing, %v, %s", m.name, f, count(n)), "ns", ns})
 	}
-	ns, err := w.perPacket(hooks.Forward, w.reply(), setReply, xmit.Accept, each, d)
+	ns, err := w.perPacket(hooks.Forward, w.reply(), setReply, xmit.Accept, 0, each, d)
 	if err != nil {
 		return fmt.Errorf("reply: %w", err)
 	}
@@ -133,12 +133,12 @@ func (w *world) open(port uint16, first, n int) error {
 }
 
 // perPacket returns how long a packet takes of the core's time, each of another
-// of n clients.
-func (w *world) perPacket(pt hooks.Point, tmpl []byte, set func([]byte, int), want xmit.Verdict, n int, d time.Duration) (float64, error) {
+// of n clients from the first on.
+func (w *world) perPacket(pt hooks.Point, tmpl []byte, set func([]byte, int), want xmit.Verdict, first, n int, d time.Duration) (float64, error) {
 	const batch = 4096
 	// The first of a client's moves its connection to another state.
 	for i := range n {
-		set(tmpl, i)
+		set(tmpl, first+i)
 		if v := w.send(pt, tmpl); v != want {
 			return 0, fmt.Errorf("%v: %w", v, errVerdict)
 		}
@@ -149,7 +149,7 @@ func (w *world) perPacket(pt hooks.Point, tmpl []byte, set func([]byte, int), wa
 	begin := cpuTime()
 	for cpuTime()-begin < d {
 		for range batch {
-			set(tmpl, client)
+			set(tmpl, first+client)
 			if client++; client == n {
 				client = 0
 			}
@@ -180,12 +180,12 @@ func table(f packet.Family, n int, d time.Duration, done func(Figure)) error {
 	gc, pause := collections()
 	figure("collection", "ms", gc)
 	figure("longest stop of a collection", "ms", pause)
-	ns, err := w.perPacket(hooks.LocalIn, w.template(firstPort, ack), setClient, xmit.Stolen, n, d)
+	ns, err := w.perPacket(hooks.LocalIn, w.template(firstPort, ack), setClient, xmit.Stolen, 0, n, d)
 	if err != nil {
 		return err
 	}
 	figure("NAT alone, existing", "ns", ns)
-	ns, err = w.perPacket(hooks.Forward, w.reply(), setReply, xmit.Accept, n, d)
+	ns, err = w.perPacket(hooks.Forward, w.reply(), setReply, xmit.Accept, 0, n, d)
 	if err != nil {
 		return err
 	}
