@@ -59,15 +59,19 @@ func (x *index) size() uint32 { return x.mask + x.split + 1 }
 
 // bucket returns the bucket of a hash, in order.
 func (x *index) bucket(hash uint32) *bucket {
+	b := x.lineOf(hash)
+	if b.turn != x.turns {
+		x.reverse(b)
+	}
+	return b
+}
+
+func (x *index) lineOf(hash uint32) *bucket {
 	b := hash & x.mask
 	if b < x.split {
 		b = hash & (x.mask<<1 | 1)
 	}
-	l := x.line(b)
-	if l.turn != x.turns {
-		x.reverse(l)
-	}
-	return l
+	return x.line(b)
 }
 
 // insert adds an entry as the newest.

@@ -92,8 +92,11 @@ func (t *Table) Shard(client *packet.Addr) *Shard {
 	if t.n == 1 {
 		return &t.shards[0]
 	}
-	return &t.shards[int(hashAddr(t.seed, client)>>32)%t.n]
+	return &t.shards[t.share(hashAddr(t.seed, client))]
 }
+
+// share spreads hashes over the shards.
+func (t *Table) share(hash uint64) int { return int(hash >> 32 * uint64(t.n) >> 32) }
 
 // TemplateShard returns the shard of the templates of a masked client. A
 // goroutine that holds a connection's shard may lock it too, never the other
@@ -102,7 +105,7 @@ func (t *Table) TemplateShard(client *packet.Addr) *Shard {
 	if t.n == 1 {
 		return &t.shards[0]
 	}
-	return &t.shards[t.n+int(hashAddr(t.seed, client)>>32)%t.n]
+	return &t.shards[t.n+t.share(hashAddr(t.seed, client))]
 }
 
 // NumShards returns how many shards there are, for connections and templates.

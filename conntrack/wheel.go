@@ -23,8 +23,8 @@ const (
 	levels   = 9
 )
 
-// lvlStart is the first delta, in ticks, that level n is for.
-func lvlStart(n int) uint64 { return (lvlSize - 1) << ((n - 1) * lvlShift) }
+// tooFar is the first delta, in ticks, that no level reaches.
+const tooFar = (lvlSize - 1) << ((levels - 1) * lvlShift)
 
 // wheel is a hierarchical timer wheel over a slab of connections. As in the
 // kernel it trades exactness for speed: a timer fires at the end of its slot,
@@ -57,15 +57,11 @@ func (w *wheel) slot(expires uint64) int {
 	if delta < 0 {
 		return int(w.clk & lvlMask)
 	}
-	for n := range levels - 1 {
-		if uint64(delta) < lvlStart(n+1) {
-			return slotAt(expires, n)
-		}
+	if uint64(delta) >= tooFar {
+		return slotAt(w.clk+tooFar-1, levels-1)
 	}
-	if top := lvlStart(levels) - 1; uint64(delta) > top {
-		expires = w.clk + top
-	}
-	return slotAt(expires, levels-1)
+	// Level n is for 63 * 8^(n-1) to 63 * 8^n - 1.
+	return slotAt(expires, (bits.Len64(uint64(delta)/(lvlSize-1))+lvlShift-1)/lvlShift)
 }
 
 func slotAt(expires uint64, level int) int {

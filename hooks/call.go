@@ -171,12 +171,13 @@ func (c *call) setState(cp *conntrack.Conn, proto uint8, h *packet.Header, dir c
 	}
 }
 
-// transmit sends the packet on by the connection's method.
-func (c *call) transmit(cp *conntrack.Conn, h *packet.Header) xmit.Verdict {
+// transmit sends the packet on by the connection's method, to dest, its server, if
+// it has one.
+func (c *call) transmit(cp *conntrack.Conn, h *packet.Header, dest *sched.Dest) xmit.Verdict {
 	if c.ftp(cp) != nil {
 		return c.transmitHelped(cp)
 	}
-	return c.x.Transmit(&xmit.Call{Packet: c.p, Header: *h, Conn: cp, Shard: c.shard, Dest: c.dest(cp)})
+	return c.x.Transmit(&xmit.Call{Packet: c.p, Header: *h, Conn: cp, Shard: c.shard, Dest: dest})
 }
 
 // transmitHelped is transmit for a connection with a helper. It works on a copy

@@ -72,9 +72,10 @@ func (c *call) request() xmit.Verdict {
 			return v
 		}
 	}
-	c.countIn(c.dest(cp))
+	dest := c.dest(cp)
+	c.countIn(dest)
 	c.setState(cp, h.Protocol, h, conntrack.Input)
-	v := c.transmit(cp, h)
+	v := c.transmit(cp, h, dest)
 	if cp.Flags&conntrack.OnePacket == 0 {
 		cp.InPkts++
 	} else {

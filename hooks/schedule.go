@@ -218,7 +218,7 @@ func (c *call) leave(s *sched.Service, h *packet.Header) xmit.Verdict {
 			return c.decide(xmit.Drop, ReasonMemory, in)
 		}
 		c.setState(cp, h.Protocol, h, conntrack.Input)
-		v := c.transmit(cp, h)
+		v := c.transmit(cp, h, nil)
 		cp.InPkts++
 		c.shard.Put(cp)
 		return c.decide(v, ReasonRequest, in)

@@ -66,7 +66,7 @@ func (x *Context) outRoute(p *packet.Packet, h *packet.Header, dest *sched.Dest,
 			return nil, x.drop(p, ReasonTunnelMTU, in, nil)
 		}
 	}
-	if !x.fits(p, h, m, mtu) {
+	if max(p.Len(), p.FragMax) > mtu && !x.fits(p, h, m, mtu) {
 		return nil, nowhere
 	}
 	if p.Listener != nil {
