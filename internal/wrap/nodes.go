@@ -49,19 +49,12 @@ var (
 	_ fs.NodeGetattrer = (*procFile)(nil)
 	_ fs.NodeOpener    = (*procFile)(nil)
 	_ fs.NodeReader    = (*procFile)(nil)
-	_ fs.NodeWriter    = (*procFile)(nil)
-	_ fs.NodeSetattrer = (*procFile)(nil)
 )
 
 // Getattr implements fs.NodeGetattrer.
 func (*procFile) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	out.Mode, out.Nlink = procMode, 1
 	return 0
-}
-
-// Setattr implements fs.NodeSetattrer: truncating is nothing.
-func (f *procFile) Setattr(ctx context.Context, h fs.FileHandle, _ *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
-	return f.Getattr(ctx, h, out)
 }
 
 // Open implements fs.NodeOpener.
@@ -87,14 +80,6 @@ func (f *procFile) Read(_ context.Context, h fs.FileHandle, dest []byte, off int
 	}
 	rest := t.text[min(off, int64(len(t.text))):]
 	return fuse.ReadResultData(rest[:min(len(rest), len(dest))]), 0
-}
-
-// Write implements fs.NodeWriter: root may open the file for writing, but nobody
-// takes what is written.
-//
-// Kernel: fs/proc/inode.c, proc_reg_write (6.1).
-func (*procFile) Write(context.Context, fs.FileHandle, []byte, int64) (uint32, syscall.Errno) {
-	return 0, syscall.EIO
 }
 
 // settingFile is a file of /proc/sys/net/ipv4/vs.

@@ -134,17 +134,17 @@ func (c *call) open2(_ pathCall, f *file) outcome {
 }
 
 // openAs opens a file for the program.
+//
+// Kernel: fs/proc/proc_net.c, seq_open_net (6.1).
 func (c *call) openAs(f *file, flags int) outcome {
 	mode, err := c.s.files.mode(f)
 	switch {
-	case err == unix.ENOENT && flags&unix.O_CREAT != 0:
-		return fails(unix.EACCES) // nothing can be made there
 	case err != nil:
 		return fails(err)
 	case flags&(unix.O_CREAT|unix.O_EXCL) == unix.O_CREAT|unix.O_EXCL:
 		return fails(unix.EEXIST)
-	case flags&(unix.O_ACCMODE|unix.O_TRUNC) != unix.O_RDONLY && !c.granted(f, mode, 2):
-		return fails(unix.EACCES)
+	case flags&(unix.O_ACCMODE|unix.O_TRUNC) != unix.O_RDONLY && (mode&0o222 == 0 || !c.granted(f, mode, 2)):
+		return fails(unix.EACCES) // what nobody writes root can't open for that either
 	}
 	fd, err := unix.Openat(c.s.files.root, f.name, flags&^unix.O_CREAT|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -1,6 +1,8 @@
 package wrap
 
 import (
+	"math/rand/v2"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -81,22 +83,25 @@ func (k *socket) option(name int) bool {
 }
 
 // bind gives the socket a port id, as its first send does: the process's id, or
-// where that is taken any.
+// where that is taken any below -4096.
 //
 // Kernel: af_netlink.c, netlink_autobind (6.1).
 func (k *socket) bind() error {
 	if k.port != 0 {
 		return nil
 	}
-	err := unix.Bind(k.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: uint32(k.owner)})
-	if err == unix.EADDRINUSE {
-		err = unix.Bind(k.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	port := uint32(k.owner)
+	for {
+		err := unix.Bind(k.fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Pid: port})
+		if err == nil || err == unix.EINVAL { // the latter if another thread was first
+			k.port = portOf(k.fd)
+			return nil
+		}
+		if err != unix.EADDRINUSE {
+			return err
+		}
+		port = 1<<31 | rand.Uint32N(1<<31-4096)
 	}
-	k.port = portOf(k.fd)
-	if k.port != 0 { // another thread may have been first
-		err = nil
-	}
-	return err
 }
 
 // socket makes a generic-netlink socket for the program, in the calling thread's
