@@ -4,6 +4,7 @@ GO        ?= go
 FUZZTIME  ?= 30s
 BENCH     ?= .
 PKG       ?= ./...
+PREFIX    ?= /usr/local
 
 # The analysers, fetched and built by the go command at these versions.
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -11,7 +12,7 @@ ERRCHECK    = github.com/kisielk/errcheck@v1.30.0
 INEFFASSIGN = github.com/gordonklaus/ineffassign@v0.2.0
 MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 
-.PHONY: build run test tools lint race bench bench-go bench-live fuzz oracle oracle-fuzz clean
+.PHONY: build run test tools lint install race bench bench-go bench-live fuzz oracle oracle-wrap oracle-fuzz clean
 
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/goipvs ./cmd/goipvs
@@ -24,7 +25,7 @@ test: lint tools ## what CI runs; as root it includes the end-to-end tests
 	$(GO) test -timeout 14m $(PKG)
 
 tools: ## programs that tests need beside Go; as root it installs those that are missing
-	@./.ci/tools tshark tcpdump
+	@./.ci/tools tshark tcpdump ipvsadm keepalived strace ip:iproute2 sysctl:procps
 
 lint: ## formatting and static analysis
 	@files=$$(gofmt -l cmd conntrack hooks internal packet sched xmit); \
@@ -35,6 +36,10 @@ lint: ## formatting and static analysis
 	$(GO) run $(ERRCHECK) -ignoretests -exclude .errcheck ./...
 	$(GO) run $(INEFFASSIGN) ./...
 	git ls-files '*.go' '*.md' Makefile | xargs $(GO) run $(MISSPELL) -error -i ECT
+
+install: build ## goipvs to PREFIX/sbin; with AS_IPVSADM=1 it is ipvsadm there, too: [PREFIX=/usr/local] [DESTDIR=dir]
+	install -D -m 755 bin/goipvs $(DESTDIR)$(PREFIX)/sbin/goipvs
+	$(if $(AS_IPVSADM),ln -sfn goipvs $(DESTDIR)$(PREFIX)/sbin/ipvsadm)
 
 race: ## the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(PKG)
@@ -63,6 +68,9 @@ fuzz: ## every fuzz target, FUZZTIME each, one after the other
 
 oracle: ## record the cases anew from a real kernel and compare: make oracle ORACLE=dir [CASES="nat-* dr-*"]
 	@GO="$(GO)" ORACLE="$(ORACLE)" CASES="$(CASES)" ./.ci/oracle
+
+oracle-wrap: ## record anew what programs see of a real kernel, for the tests of wrap: make oracle-wrap ORACLE=dir
+	@GO="$(GO)" ORACLE="$(ORACLE)" ./.ci/oracle-wrap
 
 oracle-fuzz: ## random directors and traffic, engine against real kernel: [SEED=1] [SEEDS=n] [TIME=10m] [ORACLE=dir] [FEATURES=v4,nat,...]
 	$(GO) run ./internal/fuzzer/cmd/oraclefuzz -oracle "$(or $(ORACLE),../shared/oracle)" -seed $(or $(SEED),1) -seeds $(or $(SEEDS),0) \
