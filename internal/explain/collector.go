@@ -153,7 +153,7 @@ func (x *collector) table() (all []trace.Service) {
 // changes tells in g what changed of the services.
 func (x *collector) changes(g *trace.Passage) {
 	now := x.table()
-	trace.Update(g, x.services, now)
+	g.Services, g.Gone = trace.Changed(x.services, now)
 	x.services = now
 }
 

@@ -3,7 +3,6 @@ package trace
 import (
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strings"
 
 	"goipvs/hooks"
@@ -72,13 +71,12 @@ func concludeOther(g *Passage) {
 			g.Summary = fmt.Sprintf("%s, and %d more", said[0], len(said)-1)
 		}
 	}
-	said = append(slices.Clone(g.Effects), said...)
 	g.Text = strings.Join(said, "; ")
 	switch {
 	case g.Error != "":
 		g.Text = "Failed: " + g.Error + "."
 	case g.Text != "":
-		g.Text = capital(g.Text) + "."
+		g.Text += "."
 	case g.Type == "command":
 		g.Text = "Done."
 	default:
