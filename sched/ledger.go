@@ -28,7 +28,9 @@ func (t *Table) NewLedger() *Ledger {
 func (l *Ledger) grow(n int) {
 	if n > len(l.lines) {
 		l.lines = append(l.lines, make([]line, n-len(l.lines))...)
-		l.open = append(make([]uint32, 0, cap(l.lines)), l.open...)
+		if cap(l.open) < len(l.lines) { // not for each server anew
+			l.open = append(make([]uint32, 0, cap(l.lines)), l.open...)
+		}
 	}
 }
 
