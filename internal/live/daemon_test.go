@@ -35,7 +35,7 @@ func services(method string) string {
 func TestBalances(t *testing.T) {
 	for _, c := range []struct {
 		name, method string
-		route        func(*network, *testing.T)
+		route        func(*network, testing.TB)
 		inject       live.Inject
 	}{
 		{"NAT", "-m", (*network).behind, live.InjectRaw},

@@ -14,10 +14,10 @@ import (
 func TestLocalClient(t *testing.T) {
 	for _, c := range []struct {
 		name, method string
-		route        func(*network, *testing.T)
+		route        func(*network, testing.TB)
 	}{
 		{"NAT", "-m", (*network).behind},
-		{"DR", "-g", func(n *network, t *testing.T) {
+		{"DR", "-g", func(n *network, t testing.TB) {
 			// Answers come from an address that is the director's, too.
 			n.director.Sysctl(t, "net/ipv4/conf/eth1/accept_local", "1")
 			for i, s := range n.servers {

@@ -38,7 +38,7 @@ const (
 	vip6 = "2001:db8:f::10"
 )
 
-func newNetwork(t *testing.T) *network {
+func newNetwork(t testing.TB) *network {
 	n := &network{client: nstest.New(t), director: nstest.New(t)}
 	lan := nstest.NewSwitch(t)
 	n.lan = lan
@@ -77,7 +77,7 @@ func newNetwork(t *testing.T) *network {
 
 // behind makes the director the servers' way to the client, as NAT needs it,
 // and has them serve port 80 as s1 and s2.
-func (n *network) behind(t *testing.T) {
+func (n *network) behind(t testing.TB) {
 	for i, s := range n.servers {
 		s.Route(t, "default", "10.1.0.1")
 		s.Route(t, "default", "2001:db8:1::1")
@@ -86,7 +86,7 @@ func (n *network) behind(t *testing.T) {
 }
 
 // beside makes the servers answer past the director, as the virtual address.
-func (n *network) beside(t *testing.T) {
+func (n *network) beside(t testing.TB) {
 	for i, s := range n.servers {
 		s.Route(t, "default", "10.1.0.100")
 		s.Route(t, "default", "2001:db8:1::100")
@@ -98,7 +98,7 @@ func (n *network) beside(t *testing.T) {
 
 // serve has a host answer TCP connections and UDP datagrams on a port, of the
 // addresses given, with its name.
-func serve(t *testing.T, ns *nstest.NS, name, port string, addrs ...string) {
+func serve(t testing.TB, ns *nstest.NS, name, port string, addrs ...string) {
 	t.Helper()
 	var wg sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
@@ -163,7 +163,7 @@ func answer(ctx context.Context, c net.Conn, name string) {
 }
 
 // dial connects from a host, from an address of it where one is given.
-func dial(t *testing.T, ns *nstest.NS, network, from, to string) (c net.Conn, err error) {
+func dial(t testing.TB, ns *nstest.NS, network, from, to string) (c net.Conn, err error) {
 	t.Helper()
 	d := net.Dialer{Timeout: 5 * time.Second}
 	if ip := net.ParseIP(from); ip != nil {
@@ -177,12 +177,12 @@ func dial(t *testing.T, ns *nstest.NS, network, from, to string) (c net.Conn, er
 }
 
 // ask connects, says s and returns what is answered, or the error.
-func ask(t *testing.T, ns *nstest.NS, network, to, s string) string {
+func ask(t testing.TB, ns *nstest.NS, network, to, s string) string {
 	t.Helper()
 	return askFrom(t, ns, network, "", to, s)
 }
 
-func askFrom(t *testing.T, ns *nstest.NS, network, from, to, s string) string {
+func askFrom(t testing.TB, ns *nstest.NS, network, from, to, s string) string {
 	t.Helper()
 	c, err := dial(t, ns, network, from, to)
 	if err != nil {
@@ -233,7 +233,7 @@ func (d *daemon) onLog(f func(string)) {
 }
 
 // run runs the daemon on a host with a setup.
-func run(t *testing.T, ns *nstest.NS, text string) *daemon {
+func run(t testing.TB, ns *nstest.NS, text string) *daemon {
 	t.Helper()
 	d, err := tryRun(t, ns, live.Options{Socket: filepath.Join(t.TempDir(), "sock")}, text)
 	if err != nil {
@@ -242,7 +242,7 @@ func run(t *testing.T, ns *nstest.NS, text string) *daemon {
 	return d
 }
 
-func tryRun(t *testing.T, ns *nstest.NS, o live.Options, text string) (*daemon, error) {
+func tryRun(t testing.TB, ns *nstest.NS, o live.Options, text string) (*daemon, error) {
 	t.Helper()
 	var err error
 	if o.Setup, err = setup.Parse("setup", strings.NewReader(text)); err != nil {

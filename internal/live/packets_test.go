@@ -83,7 +83,7 @@ func TestICMPErrors(t *testing.T) {
 func TestPathMTU(t *testing.T) {
 	for _, c := range []struct {
 		name, method string
-		route        func(*network, *testing.T)
+		route        func(*network, testing.TB)
 	}{{"NAT", "-m", (*network).behind}, {"DR", "-g", (*network).beside}} {
 		t.Run(c.name, func(t *testing.T) {
 			n := newNetwork(t)
