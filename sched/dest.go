@@ -41,6 +41,9 @@ type Dest struct {
 	hashedReal bool          // in the table of real servers
 	idle       bool          // in the trash: seen without references,
 	idleSince  time.Duration // first at that time
+
+	older, newer         *Dest // in the trash
+	realOlder, realNewer *Dest // in the table of real servers
 }
 
 // Flags that a connection gets from its server, with the numbers of the

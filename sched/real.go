@@ -1,10 +1,6 @@
 package sched
 
-import (
-	"slices"
-
-	"goipvs/packet"
-)
+import "goipvs/packet"
 
 // hostKey is what real servers are found by.
 type hostKey struct {
@@ -18,9 +14,7 @@ type hostKey struct {
 //
 // Kernel: ip_vs_ctl.c, ip_vs_find_real_service (6.1).
 func (t *Table) RealService(f packet.Family, proto uint8, a packet.Addr, port uint16) *Dest {
-	list := t.real[hostKey{a, f}]
-	for i := len(list) - 1; i >= 0; i-- {
-		d := list[i]
+	for d := t.real[hostKey{a, f}].first(); d != nil; d = d.realOlder {
 		if d.Port == port && d.Forward == Masq && (d.Protocol == proto || d.VFWMark != 0) {
 			return d
 		}
@@ -34,9 +28,7 @@ func (t *Table) RealService(f packet.Family, proto uint8, a packet.Addr, port ui
 //
 // Kernel: ip_vs_ctl.c, ip_vs_find_tunnel (6.1).
 func (t *Table) TunnelTo(f packet.Family, a packet.Addr, port uint16) *Dest {
-	list := t.real[hostKey{a, f}]
-	for i := len(list) - 1; i >= 0; i-- {
-		d := list[i]
+	for d := t.real[hostKey{a, f}].first(); d != nil; d = d.realOlder {
 		if d.TunPort != port || d.Forward != Tunnel {
 			continue
 		}
@@ -74,12 +66,32 @@ func (d *Dest) realPort() (port uint16, ok bool) {
 // Kernel: ip_vs_ctl.c, ip_vs_rs_hashkey (6.1).
 func portBits(port uint16) uint16 { return (port>>4 ^ port) & 15 }
 
+// realList are the servers with an address. One host may serve thousands of
+// services, so they are linked.
+type realList struct{ newest *Dest }
+
+// first returns the one that took its place last.
+func (l *realList) first() *Dest {
+	if l == nil {
+		return nil
+	}
+	return l.newest
+}
+
 func (t *Table) hashReal(d *Dest) {
 	if _, ok := d.realPort(); !ok || d.hashedReal {
 		return
 	}
 	k := hostKey{d.Addr, d.Family}
-	t.real[k] = append(t.real[k], d)
+	l := t.real[k]
+	if l == nil {
+		l = &realList{}
+		t.real[k] = l
+	}
+	if d.realOlder = l.newest; l.newest != nil {
+		l.newest.realNewer = d
+	}
+	l.newest = d
 	d.hashedReal = true
 }
 
@@ -88,12 +100,15 @@ func (t *Table) unhashReal(d *Dest) {
 		return
 	}
 	k := hostKey{d.Addr, d.Family}
-	list := t.real[k]
-	i := slices.Index(list, d)
-	if list = slices.Delete(list, i, i+1); len(list) == 0 {
-		delete(t.real, k)
-	} else {
-		t.real[k] = list
+	l := t.real[k]
+	if d.realOlder != nil {
+		d.realOlder.realNewer = d.realNewer
 	}
+	if d.realNewer != nil {
+		d.realNewer.realOlder = d.realOlder
+	} else if l.newest = d.realOlder; l.newest == nil {
+		delete(t.real, k)
+	}
+	d.realOlder, d.realNewer = nil, nil
 	d.hashedReal = false
 }

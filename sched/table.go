@@ -48,8 +48,8 @@ type Table struct {
 
 	dests    []*Dest  // by number
 	free     []uint32 // numbers not in use
-	real     map[hostKey][]*Dest
-	trash    []*Dest // newest last
+	real     map[hostKey]*realList
+	trash    trash
 	trashDue time.Duration
 	timers   []schedTimer
 	ledgers  []*Ledger
@@ -65,7 +65,8 @@ func NewTable() *Table {
 		byMark:   map[markKey]*Service{},
 		services: map[packet.Family]int{},
 		dests:    []*Dest{nil},
-		real:     map[hostKey][]*Dest{},
+		real:     map[hostKey]*realList{},
+		trash:    trash{byKey: map[trashKey][]*Dest{}},
 		trashDue: never,
 	}
 }
