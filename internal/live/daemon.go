@@ -262,7 +262,7 @@ func (d *daemon) openQueues() error {
 			return err
 		}
 		d.opened(q.Close)
-		d.workers = append(d.workers, &worker{queue: q, served: served, sender: s, stack: d.stack, hook: d.director.Hook, now: d.clock.catchUp, bit: d.Bit})
+		d.workers = append(d.workers, &worker{queue: q, served: served, sender: s, stack: d.stack, hook: d.director.Hook, now: d.clock.nudge, bit: d.Bit})
 	}
 	return nil
 }
