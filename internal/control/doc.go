@@ -9,7 +9,7 @@
 // Server carries them over a Unix socket, Engine.Conn within a process; a
 // Client makes Go calls of them.
 //
-// Beside the kernel's commands there are a few of goipvs's own, for what the
-// kernel shows and takes under /proc: CmdGetProc, CmdGetSetting and
-// CmdSetSetting; and CmdGetCounts.
+// Beside the kernel's commands there are goipvs's own: for what the kernel shows
+// and takes under /proc, for the old interface, for connections, and for options
+// of services that no kernel has. docs/control.md lists them, and the limits.
 package control
