@@ -2,6 +2,9 @@ package wrap
 
 import (
 	"encoding/binary"
+	"os"
+	"os/exec"
+	"runtime"
 	"testing"
 
 	"golang.org/x/net/bpf"
@@ -103,6 +106,21 @@ func TestWindowBelow(t *testing.T) {
 	} {
 		if got := windowBelow(limit); got != want {
 			t.Errorf("%d: %v, want %v", limit, got, want)
+		}
+	}
+}
+
+// The other machine's half compiles, too.
+func TestBuildsForOtherMachine(t *testing.T) {
+	t.Parallel()
+	for _, arch := range []string{"amd64", "arm64"} {
+		if arch == runtime.GOARCH {
+			continue
+		}
+		cmd := exec.Command("go", "build", ".")
+		cmd.Env = append(os.Environ(), "GOARCH="+arch, "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("GOARCH=%s: %v\n%s", arch, err, out)
 		}
 	}
 }

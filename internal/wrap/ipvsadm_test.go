@@ -181,6 +181,15 @@ func words(s string) (w []string) {
 	return w
 }
 
+// A long session, with a restore of 1,600 lines, prints what it printed on the
+// real kernel.
+func TestSession(t *testing.T) {
+	t.Parallel()
+	need(t, "ipvsadm")
+	s := newSite(t)
+	recorded(t, "session/kernel.txt", s.run(s.command("--files", "--", "testdata/session/run.sh")).Out)
+}
+
 // What strace sees of ipvsadm's netlink traffic is what it saw on the real
 // kernel, attribute by attribute.
 func TestTrace(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -58,25 +59,33 @@ func testMain(m *testing.M) int {
 		}
 		return m.Run()
 	}
-	var err error
-	if dir, err = os.MkdirTemp("", "goipvs-wrap-test-"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil { // ordinary users run it, too
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	self = filepath.Join(dir, "goipvs")
-	for out, pkg := range map[string]string{self: "goipvs/cmd/goipvs", filepath.Join(dir, "probe"): "./testdata/probe"} {
-		if err := build(".", "build", "-o", out, pkg); err != nil {
+	code := m.Run()
+	if dir != "" {
+		if err := os.RemoveAll(dir); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 	}
-	return m.Run()
+	return code
 }
+
+// programs builds goipvs and the probe.
+var programs = sync.OnceValue(func() error {
+	if self != "" {
+		return nil
+	}
+	var err error
+	if dir, err = os.MkdirTemp("", "goipvs-wrap-test-"); err != nil {
+		return err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // ordinary users run them, too
+		return err
+	}
+	self = filepath.Join(dir, "goipvs")
+	return errors.Join(
+		build(".", "build", "-o", self, "goipvs/cmd/goipvs"),
+		build(".", "build", "-o", filepath.Join(dir, "probe"), "./testdata/probe"))
+})
 
 // build runs the go command for a static program.
 func build(in string, args ...string) error {
@@ -111,6 +120,10 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	t.Helper()
+	nstest.Root(t)
+	if err := programs(); err != nil {
+		t.Fatal(err)
+	}
 	s := &site{t: t, ns: nstest.New(t), dir: t.TempDir()}
 	s.socket = filepath.Join(s.dir, "goipvs.sock")
 	s.start()

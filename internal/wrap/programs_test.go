@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -48,15 +49,19 @@ func TestFiles(t *testing.T) {
 // peers builds the programs of testdata/peers.
 func peers(t *testing.T) string {
 	t.Helper()
-	out := filepath.Join(dir, "peers")
-	if _, err := os.Stat(out); err == nil {
-		return out
-	}
-	if err := build("testdata/peers", "build", "-o", out, "."); err != nil {
+	if err := buildPeers(); err != nil {
 		t.Fatal(err)
 	}
-	return out
+	return filepath.Join(dir, "peers")
 }
+
+var buildPeers = sync.OnceValue(func() error {
+	out := filepath.Join(dir, "peers")
+	if _, err := os.Stat(out); err == nil { // by who runs us
+		return nil
+	}
+	return build("testdata/peers", "build", "-o", out, ".")
+})
 
 // Libraries see no difference, static Go programs though they are, nor do
 // signals that rain on their threads.
@@ -77,13 +82,11 @@ func TestPeers(t *testing.T) {
 // no daemon runs unless wrap starts one.
 func TestMobySuite(t *testing.T) {
 	t.Parallel()
-	out := filepath.Join(dir, "moby.test")
-	if _, err := os.Stat(out); err != nil {
-		if err := build("testdata/peers", "test", "-c", "-o", out, "-modfile", bridged(t), "github.com/moby/ipvs"); err != nil {
-			t.Fatal(err)
-		}
-	}
 	s := newSite(t)
+	out := filepath.Join(dir, "moby.test")
+	if err := build("testdata/peers", "test", "-c", "-o", out, "-modfile", bridged(t), "github.com/moby/ipvs"); err != nil {
+		t.Fatal(err)
+	}
 	got := s.run(s.command("--daemon", "--", out, "-test.v"))
 	for _, test := range []string{"TestGetFamily", "TestService", "TestDestination", "TestTimeouts"} {
 		if !strings.Contains(got.Out, "--- PASS: "+test+" ") {
@@ -140,7 +143,10 @@ func bridged(t *testing.T) string {
 // say, as on the real kernel; also through its reload and its end.
 func TestKeepalived(t *testing.T) {
 	t.Parallel()
-	need(t, "keepalived", "ipvsadm", "ip", "setpriv")
+	need(t, "keepalived", "ipvsadm", "ip")
+	if err := programs(); err != nil {
+		t.Fatal(err)
+	}
 	script, err := filepath.Abs("testdata/keepalived/run.sh")
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,9 @@ func TestUnprivileged(t *testing.T) {
 	if os.Getenv(envSelf) != "" {
 		t.Skip("this is it already")
 	}
+	if err := programs(); err != nil {
+		t.Fatal(err)
+	}
 	peers(t) // which can't be built there
 	tmp := t.TempDir()
 	if err := os.Chown(tmp, nobody, nobody); err != nil {
