@@ -79,24 +79,40 @@ func (t *told) Passage(g *trace.Passage) error { t.passages = append(t.passages,
 func (t *told) Listing(l *trace.Listing) error { t.listings = append(t.listings, l); return nil }
 func (t *told) End(e *trace.End) error         { t.end = e; return nil }
 
-// both is a Sink that hands on to two.
-type both struct {
-	*told
-	*Observed
+// tee is a Sink that hands on to several.
+type tee []Sink
+
+func (t tee) each(f func(Sink) error) error {
+	var errs []error
+	for _, s := range t {
+		errs = append(errs, f(s))
+	}
+	return errors.Join(errs...)
 }
 
-func (b *both) Start(s *trace.Start) error { return errors.Join(b.told.Start(s), b.Observed.Start(s)) }
-func (b *both) Passage(g *trace.Passage) error {
-	return errors.Join(b.told.Passage(g), b.Observed.Passage(g))
+func (t tee) Start(x *trace.Start) error { return t.each(func(s Sink) error { return s.Start(x) }) }
+func (t tee) Passage(x *trace.Passage) error {
+	return t.each(func(s Sink) error { return s.Passage(x) })
 }
-func (b *both) Listing(l *trace.Listing) error {
-	return errors.Join(b.told.Listing(l), b.Observed.Listing(l))
+func (t tee) Listing(x *trace.Listing) error {
+	return t.each(func(s Sink) error { return s.Listing(x) })
 }
-func (b *both) End(e *trace.End) error { return errors.Join(b.told.End(e), b.Observed.End(e)) }
+func (t tee) End(x *trace.End) error { return t.each(func(s Sink) error { return s.End(x) }) }
+
+// made implements worldly.
+func (t tee) made(w replay.World) {
+	for _, s := range t {
+		if s, ok := s.(worldly); ok {
+			s.made(w)
+		}
+	}
+}
 
 // TestProof explains every recorded case: no packet is left without an
 // explanation, every reason is documented, and the explanations end in exactly
-// the frames that a replay puts out, and that the real kernel did.
+// the frames that a replay puts out, and that the real kernel did. Services,
+// servers and connections, followed through the lines, are at each listing what
+// ipvsadm lists.
 func TestProof(t *testing.T) {
 	for _, dir := range caseDirs(t) {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
@@ -107,8 +123,12 @@ func TestProof(t *testing.T) {
 			}
 			x := &told{}
 			real := recordedOutput(t, dir)
-			if _, err := Run(openCase(t, dir), &both{x, real}); err != nil {
+			tables := &fold{t: t}
+			if _, err := Run(openCase(t, dir), tee{x, real, tables}); err != nil {
 				t.Fatal(err)
+			}
+			if tables.compared < 2 {
+				t.Errorf("%d listings compared", tables.compared)
 			}
 			if real.Differs || real.Compared != len(f.out) {
 				t.Errorf("%d of %d frames compared with the kernel's\n%v", real.Compared, len(f.out), real.W)

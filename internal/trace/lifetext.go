@@ -56,7 +56,7 @@ func WriteLife(w io.Writer, l *Life, st Style) error {
 	}
 	t.wrap(indentTree, indentTree, p, end+".")
 	t.b.WriteString("\n")
-	_, err := io.WriteString(w, t.b.String())
+	_, err := io.WriteString(w, st.finish(t.b.String()))
 	return err
 }
 

@@ -3,8 +3,10 @@ package trace
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -27,11 +29,42 @@ const (
 	cyan   paint = "36"
 )
 
+// Paints are marked by runes for private use until the text is finished, so that
+// what a capture or a setup file has in it never reaches a terminal as a command.
+const (
+	markOpen  = '\ue000'
+	markClose = '\ue001'
+)
+
 func (st Style) paint(p paint, s string) string {
 	if !st.Color || p == plain || s == "" {
 		return s
 	}
-	return "\x1b[" + string(p) + "m" + s + "\x1b[0m"
+	return string(markOpen) + string(p) + string(markClose) + s + string(markOpen) + "0" + string(markClose)
+}
+
+var marked = regexp.MustCompile(string(markOpen) + "([0-9]{1,2})" + string(markClose))
+
+// finish makes colours of the marks, and drops whatever a terminal might obey.
+func (st Style) finish(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case unicode.IsControl(r), !st.Color && (r == markOpen || r == markClose):
+			return -1
+		}
+		return r
+	}, s)
+	if !st.Color {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if r == markOpen || r == markClose {
+			return -1
+		}
+		return r
+	}, marked.ReplaceAllString(s, "\x1b[${1}m"))
 }
 
 // funcWidth is the column of kernel functions.
@@ -56,7 +89,7 @@ func WriteText(w io.Writer, g *Passage, st Style) error {
 	t.head()
 	t.tree()
 	t.b.WriteString("\n")
-	_, err := io.WriteString(w, t.b.String())
+	_, err := io.WriteString(w, st.finish(t.b.String()))
 	return err
 }
 
@@ -367,41 +400,36 @@ func (t *text) line(p paint, s string) { t.b.WriteString(t.paint(p, s) + "\n") }
 // wrap writes text behind lead, and where it is too long on lines of their own
 // behind hang.
 func (t *text) wrap(lead, hang string, p paint, s string) {
-	at := visible(lead)
-	room := t.Width - at
+	room := t.Width - visible(lead)
 	t.b.WriteString(lead)
-	first := true
+	var line []string
 	for word := range strings.SplitSeq(s, " ") {
 		n := visible(word)
-		switch {
-		case first:
-		case n+1 <= room:
-			t.b.WriteString(" ")
-			room--
-		default:
-			t.b.WriteString("\n" + hang)
-			room = t.Width - visible(hang)
+		if len(line) > 0 && n+1 > room {
+			t.b.WriteString(t.paint(p, strings.Join(line, " ")) + "\n" + hang)
+			line, room = nil, t.Width-visible(hang)
 		}
-		t.b.WriteString(t.paint(p, word))
+		if len(line) > 0 {
+			room--
+		}
+		line = append(line, word)
 		room -= n
-		first = false
 	}
-	t.b.WriteString("\n")
+	t.b.WriteString(t.paint(p, strings.Join(line, " ")) + "\n")
 }
 
 // visible is the number of columns that s takes.
 func visible(s string) int {
-	n := 0
-	for i := 0; i < len(s); {
-		if s[i] == 0x1b {
-			if end := strings.IndexByte(s[i:], 'm'); end >= 0 {
-				i += end + 1
-				continue
-			}
+	n, mark := 0, false
+	for _, r := range s {
+		switch {
+		case r == markOpen:
+			mark = true
+		case r == markClose:
+			mark = false
+		case !mark:
+			n++
 		}
-		_, size := utf8.DecodeRuneInString(s[i:])
-		i += size
-		n++
 	}
 	return n
 }

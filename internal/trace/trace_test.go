@@ -162,6 +162,23 @@ func TestText(t *testing.T) {
 	}
 }
 
+// Colours are for terminals, and what a capture has in it is no command for one.
+func TestTextStyles(t *testing.T) {
+	g := trace.Passage{Type: "packet", N: 1, Interface: "eth\x1b[2J0\ue0002J\ue001", Summary: "a\x07\u009b b\ue00031\ue001", Text: "Sent.", Outcome: trace.Sent}
+	for color, want := range map[bool]string{
+		false: "── packet 1 ── 0.000000 s ── in by eth[2J02J ──\n   a b31\n   Sent.\n\n",
+		true:  "\x1b[1m── packet 1 ── 0.000000 s ── in by eth[2J02J ──\x1b[0m\n   a b\x1b[31m\n   \x1b[32mSent.\x1b[0m\n\n",
+	} {
+		var b strings.Builder
+		if err := trace.WriteText(&b, &g, trace.Style{Width: 50, Color: color}); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, b.String()); d != "" {
+			t.Errorf("colour %v: %s", color, d)
+		}
+	}
+}
+
 func FuzzSummary(f *testing.F) {
 	f.Add(false, datagram(packet.ProtoTCP, "192.0.2.100", 40000, "203.0.113.10", 80, syn))
 	f.Add(false, []byte{0x4f, 19: 1})
