@@ -34,7 +34,9 @@ each moment; likewise with ` + "`conns`" + ` by their ` + "`id`" + `, and those 
 gets another meaning or goes; new fields may come at any time. Times are in
 seconds, exact to the nanosecond; octets are in hexadecimal. A field with "?" is
 left out where it is empty, zero or false. Reasons are explained in
-[reasons.md](reasons.md).
+[reasons.md](reasons.md). With ` + "`--packet`" + ` or ` + "`--filter`" + ` the lines of other packets, timers and
+commands are left out, and with them what they say of services and connections;
+with ` + "`--conn`" + ` there are lines of type ` + "`life`" + ` alone.
 
 `
 

@@ -3,10 +3,12 @@ package explain
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
 	"goipvs/hooks"
+	"goipvs/internal/host"
 	"goipvs/internal/replay"
 	"goipvs/internal/setup"
 	"goipvs/internal/trace"
@@ -191,10 +193,22 @@ func (x *collector) Input(f *replay.Frame, iface int) {
 
 // Handled implements replay.Observer.
 func (x *collector) Handled(err error) {
-	if err != nil {
-		trace.PassedOver(x.now, err)
+	switch {
+	case errors.Is(err, replay.ErrCut):
+		trace.PassedOver(x.now, host.ReasonCut)
+	case errors.Is(err, replay.ErrOutgoing) || x.own(x.now):
+		trace.PassedOver(x.now, host.ReasonOutgoing)
+	case err != nil:
+		trace.NotSent(x.now, err)
 	}
 	x.end()
+}
+
+// own reports whether a frame comes from the host's own address, as in a capture
+// that has both ways. The host takes no notice of it.
+func (x *collector) own(g *trace.Passage) bool {
+	return g.Link == "ethernet" && len(g.Frame) >= 14 && g.Frame[0]&1 == 0 && [6]byte(g.Frame[6:12]) == x.world.MAC(g.Interface) &&
+		[6]byte(g.Frame[:6]) != x.world.MAC(g.Interface)
 }
 
 // Output implements replay.Observer.

@@ -27,6 +27,8 @@ const (
 	ReasonTracking           packet.Reason = "tracking"            // connection tracking has no place for its connection
 	ReasonHook               packet.Reason = "hook-verdict"        // a hook function says so
 	ReasonNeighbourBusiness  packet.Reason = "neighbour-discovery" // IPv6's own business of the link, in which this host has no part
+	ReasonCut                packet.Reason = "capture-cut"         // a capture has only its beginning: passed over
+	ReasonOutgoing           packet.Reason = "outgoing"            // the captured host itself sent it: passed over
 	ReasonNotSent            packet.Reason = "not-sent"            // the process that sends it gets an error
 	ReasonQueueFull          packet.Reason = "neighbour-queue"     // too many packets wait for a neighbour
 	ReasonFragMemory         packet.Reason = "fragment-memory"     // too many fragments wait

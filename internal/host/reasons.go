@@ -32,6 +32,8 @@ var Reasons = []packet.ReasonDoc{
 		"A service on port 21 with a NAT server turns connection tracking on. It took the packet for invalid before IPVS translated it, or its table is full."),
 	packet.Document(ReasonHook, packet.Lost, "a hook function said DROP", "The verdict before says why."),
 	packet.Document(ReasonNeighbourBusiness, packet.Done, "neighbour or listener discovery of IPv6, in which an emulated host has no part", ""),
+	packet.Document(ReasonCut, packet.Lost, "the capture has only the beginning of the packet, so it is passed over", "Capture with -s 0."),
+	packet.Document(ReasonOutgoing, packet.Passes, "the captured host itself sent the frame, so it is passed over", "`goipvs explain --observed` compares such frames with what IPVS sends."),
 	packet.Document(ReasonNotSent, packet.Lost, "the host can't send the packet: its process gets an error", "As sendto(2) returns it: no route, or larger than the interface's MTU."),
 	packet.Document(ReasonQueueFull, packet.Lost, "too many packets wait for a neighbour that doesn't answer: the oldest go", ""),
 	packet.Document(ReasonFragMemory, packet.Lost, "too many fragments wait already", ""),

@@ -17,12 +17,22 @@ const (
 	Waiting   = "waiting"   // for other fragments, or a neighbour
 	Gone      = "lost"
 	Handled   = "handled" // it ends here, as it should
+	Skipped   = "skipped" // it is none that came: passed over
 )
 
-// PassedOver tells of a packet that the host never saw, or couldn't send.
-func PassedOver(g *Passage, err error) {
+// NotSent tells of a packet that the host couldn't send.
+func NotSent(g *Passage, err error) {
 	g.Outcome, g.Reason = Gone, host.ReasonNotSent
 	g.Text = "Not sent: " + err.Error() + "."
+	g.Advice = reasons[g.Reason].Advice
+}
+
+// PassedOver tells of a packet that was passed over: host.ReasonCut or
+// host.ReasonOutgoing.
+func PassedOver(g *Passage, why packet.Reason) {
+	g.Outcome, g.Reason = Skipped, why
+	g.Text = capital(meaning(why)) + "."
+	g.Advice = reasons[why].Advice
 }
 
 // Conclude sums a passage up: Summary, Outcome, Reason and Text.
