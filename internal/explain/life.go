@@ -38,6 +38,7 @@ func (x *Lives) Passage(g *trace.Passage) error {
 	chosen := g.Type == "packet" && (x.Chosen == nil || x.Chosen(g))
 	how := ""
 	met := map[int]*trace.Moment{}
+	var ends []*trace.Step
 	for i := range g.Steps {
 		s := &g.Steps[i]
 		if s.Choice != nil && s.Choice.Dest != "" {
@@ -50,9 +51,7 @@ func (x *Lives) Passage(g *trace.Passage) error {
 			continue
 		}
 		if s.Kind == "end" {
-			if err := x.end(s); err != nil {
-				return err
-			}
+			ends = append(ends, s)
 			continue
 		}
 		l := x.lives[s.Conn]
@@ -76,14 +75,17 @@ func (x *Lives) Passage(g *trace.Passage) error {
 			m.Text = s.Text
 		}
 	}
-	for i := range g.Conns {
-		if l := x.lives[g.Conns[i].ID]; l != nil {
-			l.Conn = g.Conns[i]
+	for _, c := range slices.Concat(g.Last, g.Conns) {
+		if l := x.lives[c.ID]; l != nil {
+			l.Conn = c
 		}
 	}
 	for id, m := range met {
-		if l := x.lives[id]; l != nil {
-			l.add(m, g)
+		x.lives[id].add(m, g)
+	}
+	for _, s := range ends {
+		if err := x.end(s, g.Time); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -125,13 +127,13 @@ func (l *life) add(m *trace.Moment, g *trace.Passage) {
 }
 
 // end ends a life, unless it was put off.
-func (x *Lives) end(s *trace.Step) error {
+func (x *Lives) end(s *trace.Step, at trace.Seconds) error {
 	l := x.lives[s.Conn]
 	if l == nil || s.Reason == hooks.ReasonPutOff {
 		return nil
 	}
 	delete(x.lives, s.Conn)
-	l.Ended, l.Why = s.Time, s.Reason
+	l.Ended, l.Why = at, s.Reason
 	if !l.chosen {
 		return nil
 	}

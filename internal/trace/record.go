@@ -62,6 +62,7 @@ type Passage struct {
 	Outputs   []Output      `json:"outputs,omitempty"`   // frames that left, in order
 	Conns     []Conn        `json:"conns,omitempty"`     // connections and templates that this touched, as they are afterwards
 	Ended     []int         `json:"ended,omitempty"`     // ids of those that ended
+	Last      []Conn        `json:"last,omitempty"`      // the same, as they were at last
 	Services  []Service     `json:"services,omitempty"`  // services of which anything changed, as they are afterwards
 	Gone      []string      `json:"gone,omitempty"`      // keys of services that were deleted
 }

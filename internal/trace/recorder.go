@@ -34,6 +34,7 @@ type Recorder struct {
 	nextID  int
 	touched []conntrack.Ref
 	ended   []int
+	gone    []Conn // as they were
 }
 
 // Kind is what a packet of a Passage is.
@@ -202,6 +203,11 @@ func (r *Recorder) id(ref conntrack.Ref) int {
 func (r *Recorder) end(c *conntrack.Conn) {
 	ref := c.Ref()
 	r.ended = append(r.ended, r.id(ref))
+	r.gone = append(r.gone, r.connOf(&hooks.ConnInfo{
+		Family: c.Family, DestFamily: c.DestFamily, Protocol: c.Protocol, Client: c.Client, Virtual: c.Virtual, Dest: c.Dest,
+		CPort: c.CPort, VPort: c.VPort, DPort: c.DPort, State: c.StateName(), Template: c.Flags&conntrack.Template != 0,
+		Ref: ref, Flags: c.Flags, Timeout: time.Duration(c.Timeout) * conntrack.Tick, InPkts: c.InPkts, Control: c.Control, NControl: c.NControl,
+	}))
 	delete(r.ids, ref)
 	r.touched = slices.DeleteFunc(r.touched, func(x conntrack.Ref) bool { return x == ref })
 }
@@ -212,13 +218,13 @@ func (r *Recorder) Take(g *Passage, get func(conntrack.Ref) (hooks.ConnInfo, boo
 	for _, t := range r.packets {
 		g.Packets = append(g.Packets, t.Packet)
 	}
-	g.Steps, g.Outputs, g.Ended = r.steps, r.outputs, r.ended
+	g.Steps, g.Outputs, g.Ended, g.Last = r.steps, r.outputs, r.ended, r.gone
 	for _, ref := range r.touched {
 		if i, ok := get(ref); ok {
 			g.Conns = append(g.Conns, r.connOf(&i))
 		}
 	}
-	r.steps, r.packets, r.outputs, r.touched, r.ended = nil, nil, nil, nil, nil
+	r.steps, r.packets, r.outputs, r.touched, r.ended, r.gone = nil, nil, nil, nil, nil, nil
 	clear(r.about)
 	r.at, r.inside, r.last = Step{}, false, 0
 }
