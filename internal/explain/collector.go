@@ -155,7 +155,7 @@ func (x *collector) table() (all []trace.Service) {
 // changes tells in g what changed of the services.
 func (x *collector) changes(g *trace.Passage) {
 	now := x.table()
-	g.Services, g.Gone = trace.Changed(x.services, now)
+	trace.Update(g, x.services, now)
 	x.services = now
 }
 

@@ -3,6 +3,7 @@ package trace
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 
 	"goipvs/hooks"
@@ -81,12 +82,13 @@ func concludeOther(g *Passage) {
 			g.Summary = fmt.Sprintf("%s, and %d more", said[0], len(said)-1)
 		}
 	}
+	said = append(slices.Clone(g.Effects), said...)
 	g.Text = strings.Join(said, "; ")
 	switch {
 	case g.Error != "":
 		g.Text = "Failed: " + g.Error + "."
 	case g.Text != "":
-		g.Text += "."
+		g.Text = capital(g.Text) + "."
 	case g.Type == "command":
 		g.Text = "Done."
 	default:

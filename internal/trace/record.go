@@ -51,6 +51,7 @@ type Passage struct {
 	Frame     Hex           `json:"frame,omitempty"`     // of a packet: all octets, in hexadecimal, as the capture has them
 	Link      string        `json:"link,omitempty"`      // of a packet: what the frame is: "ethernet", "raw" (an IP datagram), "sll" or "sll2" (Linux cooked)
 	Command   string        `json:"command,omitempty"`   // of a command: its words
+	Effects   []string      `json:"effects,omitempty"`   // of a command: what it changed of services and servers, in words
 	Error     string        `json:"error,omitempty"`     // why the command failed
 	Summary   string        `json:"summary"`             // the packet, or what happened, in a line
 	Outcome   string        `json:"outcome,omitempty"`   // what became of the packet: "sent", "delivered", "waiting", "lost", "handled", or "skipped": none that came

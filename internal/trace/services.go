@@ -89,9 +89,18 @@ func statsOf(s *sched.Stats) Stats {
 	return Stats{c.Conns, c.InPkts, c.OutPkts, c.InBytes, c.OutBytes}
 }
 
-// Changed returns those of now that are other than before, and the keys of
+// Update tells in a passage which services are other now than before, and which
+// are gone; of a command also in words.
+func Update(g *Passage, before, now []Service) {
+	g.Services, g.Gone = changed(before, now)
+	if g.Type == "command" {
+		g.Effects = effects(before, now)
+	}
+}
+
+// changed returns those of now that are other than before, and the keys of
 // those that are gone.
-func Changed(before, now []Service) (changed []Service, gone []string) {
+func changed(before, now []Service) (changed []Service, gone []string) {
 	old := make(map[string]*Service, len(before))
 	for i := range before {
 		old[before[i].Key] = &before[i]
