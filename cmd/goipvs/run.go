@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"syscall"
 
@@ -57,6 +58,7 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 			o.Socket, o.Stdout = *socket, cmd.OutOrStdout()
 			o.Log = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "goipvs:", s) }
 			o.Ready = func() { o.Log("ready, control socket " + o.Socket) }
+			processors(&o)
 			err = live.Run(ctx, o)
 			switch {
 			case err == nil || isInput(err):
@@ -105,6 +107,20 @@ func (b *markBit) Set(s string) error {
 
 // Type names what a bit is given as.
 func (b *markBit) Type() string { return "number" }
+
+// processors has Go's scheduler reckon with more processors than there are,
+// unless GOMAXPROCS says how many: a worker that waits for packets keeps one, in
+// Go's sense, which else would be taken from it and have to be got back.
+func processors(o *live.Options) {
+	if os.Getenv("GOMAXPROCS") != "" {
+		return
+	}
+	workers := o.Queues
+	if workers == 0 {
+		workers = runtime.NumCPU()
+	}
+	runtime.GOMAXPROCS(runtime.NumCPU() + workers)
+}
 
 // queueIO is a flag for how packets are taken from queues.
 type queueIO queue.IO

@@ -83,6 +83,11 @@ func (d *daemon) balance(ctx context.Context, serve func(func() error)) error {
 		d.opened(stop)
 	}
 	d.look()
+	if s, err := groWarning(); err != nil {
+		return err
+	} else if s != "" {
+		d.Log(s)
+	}
 	server, err := control.Listen(d.Socket, d.engine)
 	if err != nil {
 		return fmt.Errorf("control socket %s: %w", d.Socket, err)
