@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goipvs/internal/live"
+	"goipvs/internal/live/queue"
 )
 
 const dummy = `ip link add ipvs0 type dummy
@@ -37,16 +38,18 @@ func TestBalances(t *testing.T) {
 		name, method string
 		route        func(*network, testing.TB)
 		inject       live.Inject
+		io           queue.IO
 	}{
-		{"NAT", "-m", (*network).behind, live.InjectRaw},
-		{"DR", "-g", (*network).beside, live.InjectRaw},
-		{"NAT by packet socket", "-m", (*network).behind, live.InjectPacket},
-		{"DR by packet socket", "-g", (*network).beside, live.InjectPacket},
+		{"NAT", "-m", (*network).behind, live.InjectRaw, queue.Batch},
+		{"DR", "-g", (*network).beside, live.InjectRaw, queue.Batch},
+		{"NAT by packet socket", "-m", (*network).behind, live.InjectPacket, queue.Batch},
+		{"DR by packet socket", "-g", (*network).beside, live.InjectPacket, queue.Batch},
+		{"NAT by go-nfqueue", "-m", (*network).behind, live.InjectRaw, queue.NFQueue},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := newNetwork(t)
 			c.route(n, t)
-			o := live.Options{Socket: filepath.Join(t.TempDir(), "sock"), Inject: c.inject}
+			o := live.Options{Socket: filepath.Join(t.TempDir(), "sock"), Inject: c.inject, IO: c.io}
 			if _, err := tryRun(t, n.director, o, services(c.method)); err != nil {
 				t.Fatal(err)
 			}

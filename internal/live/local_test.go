@@ -7,11 +7,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goipvs/internal/live/nstest"
+	"goipvs/internal/live/queue"
 )
 
 // Clients on the director itself. They bind an address, since the virtual one
 // is the kernel's choice for talking to itself.
-func TestLocalClient(t *testing.T) {
+func TestLocalClient(t *testing.T) { bothIO(t, testLocalClient) }
+
+func testLocalClient(t *testing.T, io queue.IO) {
 	for _, c := range []struct {
 		name, method string
 		route        func(*network, testing.TB)
@@ -30,7 +33,7 @@ func TestLocalClient(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			n := newNetwork(t)
 			c.route(n, t)
-			run(t, n.director, services(c.method))
+			run(t, n.director, services(c.method), io)
 			for _, vip := range []string{vip4, vip6} {
 				for _, network := range []string{"tcp", "udp"} {
 					var got []string

@@ -15,6 +15,7 @@ import (
 
 	"goipvs/internal/live"
 	"goipvs/internal/live/nstest"
+	"goipvs/internal/live/queue"
 	"goipvs/internal/setup"
 )
 
@@ -233,9 +234,12 @@ func (d *daemon) onLog(f func(string)) {
 }
 
 // run runs the daemon on a host with a setup.
-func run(t testing.TB, ns *nstest.NS, text string) *daemon {
+func run(t testing.TB, ns *nstest.NS, text string, io ...queue.IO) *daemon {
 	t.Helper()
-	d, err := tryRun(t, ns, live.Options{Socket: filepath.Join(t.TempDir(), "sock")}, text)
+	o := live.Options{Socket: filepath.Join(t.TempDir(), "sock")}
+	for _, o.IO = range io {
+	}
+	d, err := tryRun(t, ns, o, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,6 +281,13 @@ func tryRun(t testing.TB, ns *nstest.NS, o live.Options, text string) (*daemon, 
 		}
 	})
 	return d, nil
+}
+
+// bothIO runs a test with each way of taking packets from queues.
+func bothIO(t *testing.T, f func(*testing.T, queue.IO)) {
+	for _, io := range []queue.IO{queue.Batch, queue.NFQueue} {
+		t.Run(io.String(), func(t *testing.T) { f(t, io) })
+	}
 }
 
 func hostPort(addr, port string) string { return net.JoinHostPort(addr, port) }

@@ -20,13 +20,16 @@ import (
 
 	"goipvs/internal/control"
 	"goipvs/internal/live"
+	"goipvs/internal/live/queue"
 	"goipvs/packet"
 	"goipvs/sched"
 )
 
 // A firewall mark leads packets for an address that nobody has to the director.
 // The routing rule for it must not catch what the director sends on.
-func TestFirewallMark(t *testing.T) {
+func TestFirewallMark(t *testing.T) { bothIO(t, testFirewallMark) }
+
+func testFirewallMark(t *testing.T, io queue.IO) {
 	n := newNetwork(t)
 	n.behind(t)
 	n.client.Route(t, "192.0.2.0/24", "198.51.100.1")
@@ -44,7 +47,7 @@ iptables -t mangle -A PREROUTING -i eth0 -d 192.0.2.0/24 -j MARK --set-mark 7
 ipvsadm -A -f 7 -s rr
 ipvsadm -a -f 7 -r 10.1.0.11 -m
 ipvsadm -a -f 7 -r 10.1.0.12 -m
-`)
+`, io)
 	var got []string
 	for i := range 4 {
 		got = append(got, ask(t, n.client, []string{"tcp", "udp"}[i%2], hostPort(fmt.Sprint("192.0.2.", i), "80"), fmt.Sprint(i)))
@@ -55,7 +58,9 @@ ipvsadm -a -f 7 -r 10.1.0.12 -m
 }
 
 // Errors that the director makes, and errors of servers, reach the client.
-func TestICMPErrors(t *testing.T) {
+func TestICMPErrors(t *testing.T) { bothIO(t, testICMPErrors) }
+
+func testICMPErrors(t *testing.T, io queue.IO) {
 	n := newNetwork(t)
 	n.behind(t)
 	var text strings.Builder
@@ -66,7 +71,7 @@ func TestICMPErrors(t *testing.T) {
 			fmt.Fprintf(&text, "ipvsadm -A %s %s:81 -s rr\nipvsadm -a %s %s:81 -r %s:9 -m\n", proto, vip, proto, vip, rs)
 		}
 	}
-	run(t, n.director, text.String())
+	run(t, n.director, text.String(), io)
 	for _, vip := range []string{vip4, vip6} {
 		for _, c := range []struct{ name, port string }{{"no servers", "80"}, {"a server's closed port", "81"}} {
 			for _, network := range []string{"tcp", "udp"} {
@@ -84,7 +89,12 @@ func TestPathMTU(t *testing.T) {
 	for _, c := range []struct {
 		name, method string
 		route        func(*network, testing.TB)
-	}{{"NAT", "-m", (*network).behind}, {"DR", "-g", (*network).beside}} {
+		io           queue.IO
+	}{
+		{"NAT", "-m", (*network).behind, queue.Batch},
+		{"DR", "-g", (*network).beside, queue.Batch},
+		{"NAT by go-nfqueue", "-m", (*network).behind, queue.NFQueue},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := newNetwork(t)
 			c.route(n, t)
@@ -100,7 +110,7 @@ func TestPathMTU(t *testing.T) {
 					}
 				}
 			})
-			run(t, n.director, services(c.method))
+			run(t, n.director, services(c.method), c.io)
 			data := make([]byte, 1<<18)
 			rand.Read(data)
 			for _, vip := range []string{vip4, vip6} {
@@ -114,9 +124,11 @@ func TestPathMTU(t *testing.T) {
 }
 
 // A tunnelled server gets the packet in one of the director's.
-func TestTunnel(t *testing.T) {
+func TestTunnel(t *testing.T) { bothIO(t, testTunnel) }
+
+func testTunnel(t *testing.T, io queue.IO) {
 	n := newNetwork(t)
-	run(t, n.director, services("-i"))
+	run(t, n.director, services("-i"), io)
 	for _, c := range []struct {
 		vip   string
 		outer uint8
@@ -275,12 +287,14 @@ func TestHairpin(t *testing.T) {
 }
 
 // Replies take the way that routing rules say for the virtual address.
-func TestSourceRouting(t *testing.T) {
+func TestSourceRouting(t *testing.T) { bothIO(t, testSourceRouting) }
+
+func testSourceRouting(t *testing.T, io queue.IO) {
 	n := newNetwork(t)
 	n.behind(t)
 	run(t, n.director, services("-m")+`ip route add default via 10.1.0.100 dev eth1 table 7
 ip rule add from 203.0.113.10 lookup 7
-`)
+`, io)
 	cap := n.client.Capture(t, "eth1")
 	for _, network := range []string{"tcp", "udp"} {
 		if got := ask(t, n.client, network, hostPort(vip4, "80"), "x"); !strings.HasSuffix(got, " x") {

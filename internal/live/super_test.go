@@ -53,7 +53,7 @@ func TestSuperPackets(t *testing.T) {
 			if _, err := tryRun(t, n.director, o, services(c.method)); err != nil {
 				t.Fatal(err)
 			}
-			data := make([]byte, 1<<19)
+			data := make([]byte, 1<<17)
 			rand.Read(data)
 			s := hex.EncodeToString(data)
 			for _, vip := range []string{vip4, vip6} {
