@@ -21,6 +21,7 @@ func (t *Table) RandomDrop(random func() uint32, onePacket func(*Conn) bool) {
 			s.dropBucket(random(), onePacket)
 			if n%atOnce == atOnce-1 || n == buckets-1 {
 				s.Unlock()
+				t.yield()
 			}
 		}
 	}

@@ -39,6 +39,11 @@ type Config struct {
 	// load, with which chains turn around, and a template that can't be used
 	// is marked by its server port alone.
 	Newer bool
+
+	// Yield, if not nil, is called with nothing locked between the parts of what
+	// takes long, so that a packet that waits for the lock gets it: as
+	// runtime.Gosched does it.
+	Yield func()
 }
 
 // Table is a connection table. The methods of a Shard need its lock; those of
@@ -55,6 +60,7 @@ type Table struct {
 	noCPort atomic.Int32
 
 	newer  bool
+	yield  func()
 	sizing sizing
 
 	// ports counts the connections and templates in the index by the client's
@@ -66,6 +72,9 @@ type Table struct {
 func NewTable(c Config) *Table {
 	n := min(max(c.Shards, 1), maxShard/2)
 	t := &Table{n: n, seed: c.Seed, owner: c.Owner, newer: c.Newer}
+	if t.yield = c.Yield; t.yield == nil {
+		t.yield = func() {}
+	}
 	t.sizing.init(c.Newer, c.Now)
 	if n > 1 {
 		t.shards = make([]Shard, 2*n)
@@ -144,6 +153,9 @@ func (t *Table) expireUntil(now time.Duration) {
 			s.Lock()
 			done = s.advance(uint64(now/Tick), endAtOnce)
 			s.Unlock()
+			if !done {
+				t.yield()
+			}
 		}
 	}
 }
@@ -173,6 +185,7 @@ func (t *Table) Batches(f func(s *Shard, c *Conn) bool, between func() bool) {
 			if !between() || !ok {
 				return
 			}
+			t.yield()
 		}
 	}
 }

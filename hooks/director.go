@@ -19,6 +19,7 @@ type Config struct {
 	Now    time.Duration // the clock's reading at the start; its zero is the caller's choice
 	Random func() uint32 // safe for concurrent use; nil: a fixed sequence
 	Kernel Kernel        // whose rules hold where versions differ
+	Yield  func()        // called between the parts of what takes long, as runtime.Gosched; nil: not
 
 	// Listener, if not nil, gets the events that belong to no packet: ends of
 	// connections. It is called with a shard's lock held.
@@ -80,7 +81,7 @@ func New(c Config) *Director {
 	if d.tracker != nil {
 		d.table.Track = d.tracker.Track
 	}
-	d.conns = conntrack.NewTable(conntrack.Config{Shards: c.Shards, Seed: c.Seed, Owner: d, Now: c.Now, Newer: c.Kernel == Linux7_3})
+	d.conns = conntrack.NewTable(conntrack.Config{Shards: c.Shards, Seed: c.Seed, Owner: d, Now: c.Now, Newer: c.Kernel == Linux7_3, Yield: c.Yield})
 	d.lanes = make([]lane, d.conns.NumShards())
 	for i := range d.lanes {
 		d.lanes[i].ledger = d.table.NewLedger()

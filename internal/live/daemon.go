@@ -163,6 +163,7 @@ func (d *daemon) open() error {
 	}
 	d.director = hooks.New(hooks.Config{
 		Stack: d.stack, Kernel: d.Kernel, Shards: 8 * d.Queues, Seed: rand.Uint64(), Random: rand.Uint32,
+		Yield: runtime.Gosched,
 	})
 	d.clock = newClock(d.director)
 	if err := d.openQueues(); err != nil {

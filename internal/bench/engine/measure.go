@@ -73,7 +73,7 @@ func bare(f packet.Family, d time.Duration, done func(Figure)) error {
 		return err
 	}
 	w.bare = true
-	ns, err := w.perPacket(hooks.LocalIn, w.template(firstPort, ack), setClient, xmit.Accept, 0, fewConns, d)
+	ns, err := w.perPacket(hooks.LocalIn, w.template(firstPort, ack), setClient, xmit.Stolen, 0, fewConns, d)
 	if err != nil {
 		return err
 	}

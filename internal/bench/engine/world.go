@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
+	"runtime"
 
 	"goipvs/hooks"
 	"goipvs/packet"
@@ -78,8 +80,13 @@ type world struct {
 }
 
 func newWorld(f packet.Family, shards int) (*world, error) {
+	c := hooks.Config{Stack: newStack(), Shards: shards, Seed: rand.Uint64(), Random: rand.Uint32}
+	// Older engines don't have it.
+	if y := reflect.ValueOf(&c).Elem().FieldByName("Yield"); y.IsValid() {
+		y.Set(reflect.ValueOf(runtime.Gosched))
+	}
 	w := &world{
-		Director: hooks.New(hooks.Config{Stack: newStack(), Shards: shards, Seed: rand.Uint64(), Random: rand.Uint32}),
+		Director: hooks.New(c),
 		family:   f,
 		in:       &packet.Route{Family: f, Local: true, Input: true, MTU: 1500},
 		on:       &packet.Route{Family: f, Input: true, MTU: 1500},
@@ -187,7 +194,7 @@ func (w *world) send(pt hooks.Point, tmpl []byte) xmit.Verdict {
 		w.p.Route = w.on
 	}
 	if w.bare {
-		return xmit.Accept
+		return xmit.Stolen
 	}
 	return w.Hook(pt, &w.p)
 }
