@@ -122,9 +122,7 @@ func (g *Campaign) record(ctx context.Context, batch []*trial) error {
 	for _, t := range batch {
 		dir, ok := dirs[t.Name]
 		if !ok {
-			g.tally.Refused++
-			fmt.Fprintln(g.Log, about(log, t.Name))
-			if err := g.outcome(t.seed, "refused by the kernel"); err != nil {
+			if err := g.missing(t, log); err != nil {
 				return err
 			}
 			continue
@@ -147,6 +145,19 @@ func (g *Campaign) record(ctx context.Context, batch []*trial) error {
 		fmt.Fprintf(g.Log, "%s is small now\n", dir)
 	}
 	return nil
+}
+
+// missing deals with a case that has no recording: the kernel refused it, or the
+// machine ended before its turn, and it is tried again.
+func (g *Campaign) missing(t *trial, log string) error {
+	why, refused := about(log, t.Name)
+	if t.tries++; !refused && t.tries < mostTries {
+		g.again = append(g.again, t)
+		return nil
+	}
+	g.tally.Refused++
+	fmt.Fprintln(g.Log, why)
+	return g.outcome(t.seed, "refused by the kernel")
 }
 
 // judge compares a recording. It returns where it is kept, if it differs.
@@ -223,13 +234,12 @@ func (g *Campaign) outcome(seed uint64, text string) error {
 	return g.State.Note(seed, g.Features, g.Frames, fmt.Sprintf("%q", head))
 }
 
-// about returns what a log of the oracle says of a case.
-func about(log, name string) string {
-	if _, text, ok := strings.Cut(log, "--- corpus/"+name+"\n"); ok {
-		text, _, _ = strings.Cut(text, "FAIL ")
-		return text
-	}
-	return log
+// about returns why the oracle refused a case, as its log says, and whether it
+// did.
+func about(log, name string) (string, bool) {
+	_, text, ok := strings.Cut(log, "--- corpus/"+name+"\n")
+	text, _, _ = strings.Cut(text, "FAIL ")
+	return text, ok
 }
 
 // replace makes a folder a copy of another one that has a case; the case's name
