@@ -26,7 +26,18 @@
 //     net.ipv4.vs.conntrack=1, as those of clients to real servers. With 0,
 //     replies are not tracked from PREROUTING on.
 //   - Datagrams of more than 65,531 octets are dropped: the kernel hands no
-//     more out.
+//     more out. Super-packets of that length come again, cut by the kernel.
+//   - How large the segments of a super-packet of TCP were isn't told. One that is
+//     sent on gets segments of what the way carries, but no more than the
+//     receiver said in its SYN, or ICMP errors said of the path to it. So a
+//     super-packet whose segments are too large for the way on is not refused,
+//     as the kernel's IPVS does, but cut smaller; other packets are refused.
+//     At LOCAL_OUT, and at FORWARD where rules come behind IPVS, the kernel cuts
+//     them as they were.
+//   - With a packet socket (package inject) what is sent on passes neither
+//     OUTPUT nor POSTROUTING; by default that is so only while nobody's rules
+//     could tell (package onlooker). Rules of nf_tables count at once when they
+//     change, those of iptables-legacy and IPsec policies within a second.
 //   - What came in fragments leaves as one packet if it fits, or is cut anew: how
 //     it was cut before isn't told. IPv4 datagrams without DF whose
 //     identification is 0 get one. That it came in fragments is known by its

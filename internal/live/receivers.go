@@ -47,6 +47,7 @@ func (r *receivers) learn(p *packet.Packet, mtu int) {
 		proto, at = b[6], packet.SizeIPv6
 	}
 	switch {
+	case len(b) < at:
 	case proto == packet.ProtoTCP:
 		const syn = 0x02
 		if len(b) >= at+packet.SizeTCP && b[at+13]&syn != 0 {
@@ -73,7 +74,7 @@ func (r *receivers) synchronise(p *packet.Packet, tcp []byte, headers, mtu int) 
 		}
 		if opts[0] == mss && n == 4 {
 			if told := int(binary.BigEndian.Uint16(opts[2:])) + headers; told < mtu {
-				r.note(source(p), told, true)
+				r.note(source(p), told)
 			}
 			return
 		}
@@ -92,10 +93,10 @@ func (r *receivers) quoted(f packet.Family, icmp []byte) {
 	switch {
 	case f == packet.IPv4 && icmp[0] == unreachable && icmp[1] == fragNeeded:
 		copy(to[:4], quote[16:20])
-		r.note(to, int(binary.BigEndian.Uint16(icmp[6:])), false)
+		r.note(to, int(binary.BigEndian.Uint16(icmp[6:])))
 	case f == packet.IPv6 && icmp[0] == tooBig && len(quote) >= packet.SizeIPv6:
 		copy(to[:], quote[24:40])
-		r.note(to, int(binary.BigEndian.Uint32(icmp[4:])), false)
+		r.note(to, int(binary.BigEndian.Uint32(icmp[4:])))
 	}
 }
 
@@ -104,9 +105,8 @@ func (r *receivers) quoted(f packet.Family, icmp []byte) {
 // Kernel: net/ipv4/route.c, DEFAULT_MIN_PMTU (6.1).
 const leastMTU = 552
 
-// note remembers an MTU. A SYN's holds for one host, which knows best; what is
-// on the way can only lower it.
-func (r *receivers) note(a packet.Addr, mtu int, own bool) {
+// note remembers an MTU, the least that was told lately.
+func (r *receivers) note(a packet.Addr, mtu int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
@@ -117,10 +117,7 @@ func (r *receivers) note(a packet.Addr, mtu int, own bool) {
 	if len(r.mtus) >= maxReceivers && !ok {
 		clear(r.mtus)
 	}
-	if !own {
-		mtu = max(mtu, leastMTU)
-	}
-	r.mtus[a] = receiver{mtu, now.Add(rememberReceiver)}
+	r.mtus[a] = receiver{max(mtu, leastMTU), now.Add(rememberReceiver)}
 	r.some.Store(true)
 }
 
