@@ -25,7 +25,7 @@ func rule(t *testing.T, family nftables.TableFamily, table string, hook *nftable
 	tab := c.AddTable(&nftables.Table{Family: family, Name: table})
 	ch := c.AddChain(&nftables.Chain{
 		Table: tab, Name: "chain", Type: nftables.ChainTypeFilter, Hooknum: hook,
-		Priority: nftables.ChainPriorityRef(nftables.ChainPriority(priority)), Policy: &policy,
+		Priority: new(nftables.ChainPriority(priority)), Policy: &policy,
 	})
 	if does {
 		c.AddRule(&nftables.Rule{Table: tab, Chain: ch, Exprs: []expr.Any{&expr.Counter{}}})
