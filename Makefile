@@ -14,7 +14,8 @@ MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 
 .PHONY: build run test tools lint install race bench bench-go bench-live fuzz oracle oracle-wrap oracle-fuzz clean
 
-build: ## the binary, static
+build: ## the binary, static, with the engine for the page's playground in it
+	@$(GO) run ./internal/page/pack internal/page/assets
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/goipvs ./cmd/goipvs
 
 run: ## see it work: hosts in network namespaces, real traffic
@@ -25,7 +26,7 @@ test: lint tools ## what CI runs; as root it includes the end-to-end tests
 	$(GO) test -timeout 14m $(PKG)
 
 tools: ## programs that tests need beside Go; as root it installs those that are missing
-	@./.ci/tools tshark tcpdump ipvsadm keepalived strace ip:iproute2 sysctl:procps
+	@./.ci/tools tshark tcpdump chromium ipvsadm keepalived strace ip:iproute2 sysctl:procps
 
 lint: ## formatting and static analysis
 	@files=$$(gofmt -l cmd conntrack hooks internal packet sched xmit); \
@@ -78,3 +79,4 @@ oracle-fuzz: ## random directors and traffic, engine against real kernel: [SEED=
 
 clean:
 	rm -rf bin out
+	rm -f internal/page/assets/engine.wasm.gz internal/page/assets/wasm_exec.js

@@ -42,6 +42,7 @@ The form of --json: docs/explain-json.md.`,
 	f.StringVar(&a.observed, "observed", "", "compare with what a real director sent, a `capture`: explain the packet where it first differs")
 	f.BoolVar(&a.json, "json", false, "one JSON object a line, for programs")
 	f.StringVar(&a.html, "html", "", "write a page for a browser to a `file`: one that needs neither network nor server (docs/view.md)")
+	f.BoolVar(&a.small, "no-playground", false, "of --html: leave out the engine, for a small page")
 	f.StringVar(&a.color, "color", "auto", "colours: auto (on a terminal, unless NO_COLOR is set), always or never")
 	return cmd
 }
@@ -53,6 +54,7 @@ type explainArgs struct {
 	filter     string
 	pcapng     string
 	html       string
+	small      bool // html
 	observed   string
 	conn, json bool
 	color      string
@@ -118,6 +120,9 @@ func (a *explainArgs) page(s *source, name string) error {
 		return fmt.Errorf("%s: would be overwritten", name)
 	}
 	p := page.New(filepath.Base(filepath.Clean(name)))
+	if !a.small {
+		p.Playground = page.Embedded()
+	}
 	if _, err := explain.Run(s.Config, p); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"text/template"
 
 	"goipvs/internal/explain"
+	"goipvs/internal/page/play"
 	"goipvs/internal/trace"
 	"goipvs/packet"
 )
@@ -20,12 +21,13 @@ import (
 var assets embed.FS
 
 // scripts are the page's own, in the order in which they are run.
-var scripts = []string{"model.js", "dom.js", "rows.js", "graph.js", "picture.js", "walk.js", "state.js", "app.js", "start.js"}
+var scripts = []string{"model.js", "dom.js", "rows.js", "graph.js", "picture.js", "walk.js", "state.js", "app.js", "capture.js", "examples.js", "play.js", "start.js"}
 
 // Page is an explain.Sink that keeps what it is told for a page. The zero value
 // is no Page: New makes one.
 type Page struct {
-	Title string // names what is explained
+	Title      string      // names what is explained; "": nothing is, the page is a playground alone
+	Playground *Playground // nil: the page has none
 
 	lines bytes.Buffer // gzipped
 	zip   *gzip.Writer
@@ -53,6 +55,7 @@ type reason struct {
 type facts struct {
 	Title   string                   `json:"title"`
 	Reasons map[packet.Reason]reason `json:"reasons"`
+	Kernels []string                 `json:"kernels"` // that the playground can follow
 }
 
 // Write writes the page. It is called once, when the page was told all.
@@ -60,7 +63,7 @@ func (p *Page) Write(w io.Writer) error {
 	if err := p.zip.Close(); err != nil {
 		return err
 	}
-	f := facts{Title: p.Title, Reasons: map[packet.Reason]reason{}}
+	f := facts{Title: p.Title, Kernels: play.Kernels, Reasons: map[packet.Reason]reason{}}
 	for _, d := range trace.Reasons() {
 		f.Reasons[d.Reason] = reason{d.Effect.String(), d.Meaning, d.Advice}
 	}
@@ -72,9 +75,13 @@ func (p *Page) Write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return html.Execute(w, map[string]any{
+	values := map[string]any{
 		"Title": p.Title, "Facts": string(known), "Lines": base64.StdEncoding.EncodeToString(p.lines.Bytes()),
-	})
+	}
+	if p.Playground != nil {
+		values["Engine"], values["Glue"] = base64.StdEncoding.EncodeToString(p.Playground.engine), string(p.Playground.glue)
+	}
+	return html.Execute(w, values)
 }
 
 // parts puts style and scripts into the template.

@@ -45,11 +45,7 @@ func pageOf(t *testing.T, name string) []byte {
 	t.Helper()
 	p := New(name)
 	explainCase(t, name, p)
-	var b bytes.Buffer
-	if err := p.Write(&b); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	return written(t, p)
 }
 
 // The page has the very lines of explain --json in it.
@@ -81,14 +77,11 @@ func TestLines(t *testing.T) {
 func TestSelfContained(t *testing.T) {
 	p := New("</title><script>x")
 	explainCase(t, "nat-syn-ports", p)
-	var b bytes.Buffer
-	if err := p.Write(&b); err != nil {
-		t.Fatal(err)
-	}
-	if m := regexp.MustCompile(`(?i)(src|href)\s*=\s*["']?(https?:|//)|@import|url\([^#]`).FindString(b.String()); m != "" {
+	html := string(written(t, p))
+	if m := regexp.MustCompile(`(src|href)\s*=\s*["']?(https?:|//)|@import|\burl\([^#]`).FindString(html); m != "" {
 		t.Errorf("the page refers to something else: %s", m)
 	}
-	if strings.Contains(b.String(), "<script>x") {
+	if strings.Contains(html, "<script>x") {
 		t.Error("the title is taken for markup")
 	}
 }

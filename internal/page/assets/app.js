@@ -36,6 +36,13 @@ class App {
     this.strip();
   }
 
+  // replace shows other lines.
+  replace(lines) {
+    this.reset();
+    for (const l of lines) this.model.add(l);
+    this.grown();
+  }
+
   // open goes where the address says, else to the first packet.
   open() {
     const want = new URLSearchParams(location.hash.slice(1));

@@ -26,7 +26,11 @@ async function load(app) {
 }
 
 const app = new App(JSON.parse($("facts").textContent));
-load(app).then(() => { document.body.dataset.ready = "true"; }, (e) => {
+const playground = new Playground(app);
+load(app).then(() => {
+  document.body.dataset.ready = "true";
+  if (!app.model.start) playground.open(true);
+}, (e) => {
   $("notice").hidden = false;
   $("notice").textContent = "This page can't be read: " + e.message;
 });
