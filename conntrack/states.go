@@ -71,7 +71,9 @@ type Machines struct {
 //
 // Kernel: ip_vs_core.c, ip_vs_set_state (6.1).
 func (m *Machines) Transition(s *Shard, c *Conn, proto uint8, dir Direction, l4 []byte) (ch Change, active int, ok bool) {
-	from, to, event := c.State, c.State, ""
+	var to uint8
+	var event string
+	from := c.State
 	switch proto {
 	case packet.ProtoTCP:
 		if len(l4) < packet.SizeTCP {
