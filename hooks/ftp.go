@@ -45,7 +45,7 @@ func (c *call) ftp(cp *conntrack.Conn) *conntrack.FTP {
 }
 
 // segment returns a TCP segment whose header is whole and whose checksum is
-// right, nil if it isn't one.
+// right, as far as that has to be looked at, nil if it isn't one.
 func (c *call) segment() []byte {
 	b := c.p.Data()
 	if len(b) < c.h.Len+packet.SizeTCP {
@@ -53,7 +53,7 @@ func (c *call) segment() []byte {
 	}
 	c.p.CompleteChecksum()
 	b = b[c.h.Len:]
-	if packet.TransportChecksum(c.h.Family, c.h.Src, c.h.Dst, packet.ProtoTCP, b) != 0 {
+	if !c.p.TrustsChecksum() && packet.TransportChecksum(c.h.Family, c.h.Src, c.h.Dst, packet.ProtoTCP, b) != 0 {
 		return nil
 	}
 	return b

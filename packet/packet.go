@@ -30,6 +30,7 @@ type Packet struct {
 	OutIf    int    // interface it leaves by, where that is known (FORWARD, LOCAL_OUT); 0: not known
 	Loopback bool   // InIf is the loopback interface
 	Mark     uint32 // the firewall's mark (fwmark)
+	Verified bool   // its transport checksum was found right on receipt (skb->csum_valid)
 	Tracked  bool   // the kernel's connection tracking has its connection, confirmed
 	Ours     bool   // IPVS is done with it: hooks let it pass (skb->ipvs_property)
 	Route    *Route // where it goes at present (skb_dst); nil: not routed, no hook looks at it
@@ -112,6 +113,12 @@ func (p *Packet) ParseHeader(h *Header) bool { return ParseHeader(p.Family, p.Da
 // FromLoopback reports whether the packet was made on this host: by a process,
 // or come in by the loopback interface.
 func (p *Packet) FromLoopback() bool { return p.InIf == 0 || p.Loopback }
+
+// TrustsChecksum reports whether IPVS need not look at the transport checksum: it
+// was verified before, or the packet was made here.
+//
+// Kernel: include/net/ip_vs.h, ip_vs_checksum_needed (6.1).
+func (p *Packet) TrustsChecksum() bool { return p.Verified || p.InIf == 0 }
 
 // CompleteChecksum finishes a checksum that was left Partial: a packet that
 // leaves the host needs it, one that stays doesn't.

@@ -202,18 +202,30 @@ func isError(typ uint8) bool {
 //
 // Kernel: net/ipv4/route.c, ipv4_link_failure; net/ipv6/route.c, ip6_link_failure
 // (6.1).
-func (x *Context) linkFailure(p *packet.Packet) {
-	if p.Family == packet.IPv6 {
-		x.ICMPError(p, icmp6Unreachable, icmp6AddrUnreach, 0)
-		return
+func (x *Context) linkFailure(p *packet.Packet) { x.send(newLinkFailure(x.Stack, p)) }
+
+// LinkFailure is for a Stack that can't reach the next hop: it tells the packet's
+// sender, and sends that into LOCAL_OUT.
+//
+// Kernel: net/ipv4/route.c, ipv4_link_failure; net/ipv6/route.c, ip6_link_failure
+// (6.1).
+func LinkFailure(s Stack, p *packet.Packet) {
+	if q := newLinkFailure(s, p); q != nil {
+		s.LocalOut(q)
 	}
-	if p.Route == nil || !compileOptions(x.Stack, p) {
+}
+
+func newLinkFailure(s Stack, p *packet.Packet) *packet.Packet {
+	if p.Family == packet.IPv6 {
+		return newICMPError(s, p, icmp6Unreachable, icmp6AddrUnreach, 0, received{})
+	}
+	if p.Route == nil || !compileOptions(s, p) {
 		reportError(p, icmpUnreachable, icmpHostUnreach, 0, nil, ReasonICMPOptions)
-		return
+		return nil
 	}
 	b := p.Data()
 	o := readOptions(b[:int(b[0]&0xf)*4], len(b))
-	x.send(newICMPError(x.Stack, p, icmpUnreachable, icmpHostUnreach, 0, o))
+	return newICMPError(s, p, icmpUnreachable, icmpHostUnreach, 0, o)
 }
 
 func (x *Context) timeExceeded(p *packet.Packet) {

@@ -138,6 +138,9 @@ func setICMPChecksum(p *packet.Packet, toff int) {
 // Kernel: include/net/ip_vs.h, ip_vs_checksum_common_check;
 // net/netfilter/utils.c, nf_ip_checksum (6.1).
 func ICMPChecksumOK(p *packet.Packet, h *packet.Header) bool {
+	if p.TrustsChecksum() {
+		return true
+	}
 	if p.Family == packet.IPv4 {
 		return packet.Fold(packet.Sum(p.Data(), 0)) == 0
 	}

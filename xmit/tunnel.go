@@ -99,23 +99,34 @@ func (x *Context) Tunnel(c *Call) Verdict {
 	return x.finish(c, rt, at, in)
 }
 
-// fragPMTU is the flag IPSKB_FRAG_PMTU of an IPv4 packet's notes. The kernel keeps
-// there, in an IPv6 packet's, how large its largest fragment was.
+// Flags of an IPv4 packet's notes. The kernel keeps there, in an IPv6 packet's,
+// how large its largest fragment was.
 //
 // Kernel: struct inet_skb_parm and inet6_skb_parm (6.1), which share their place.
-const fragPMTU = 1 << 6
+const (
+	forwarded = 1 << 0 // IPSKB_FORWARDED
+	fragPMTU  = 1 << 6 // IPSKB_FRAG_PMTU
+)
 
 // fragMaxOutside is how large fragments of a packet were once it is wrapped in
 // one of the other family: the kernel reads another field of its notes, then.
 // IPv6 in IPv4 finds none; IPv4 in IPv6 finds the flags, of which one stands
-// for fragments that all said don't fragment.
+// for fragments that all said don't fragment, and another for what is being
+// forwarded.
 //
 // Kernel: struct inet_skb_parm and inet6_skb_parm (6.1), which share their place.
 func fragMaxOutside(p *packet.Packet) int {
-	if p.Family == packet.IPv4 && p.FragMax != 0 && packet.Fragmentation(p.Data(), 0)&packet.FlagDF != 0 {
-		return fragPMTU
+	if p.Family == packet.IPv6 {
+		return 0
 	}
-	return 0
+	flags := 0
+	if p.FragMax != 0 && packet.Fragmentation(p.Data(), 0)&packet.FlagDF != 0 {
+		flags = fragPMTU
+	}
+	if p.InIf != 0 && p.OutIf != 0 { // at FORWARD
+		flags |= forwarded
+	}
+	return flags
 }
 
 // inner is what the outer header takes from the packet inside.

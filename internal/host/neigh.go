@@ -163,11 +163,7 @@ func (h *Host) expireNeigh() {
 	delete(h.neighs, k)
 	for _, p := range n.waiting {
 		h.drop(p, ReasonNoNeighbour, "neigh_invalidate")
-		if k.family == packet.IPv6 {
-			xmit.ICMPError(h, p, icmp6Unreachable, icmp6AddrUnreach, 0)
-		} else {
-			xmit.ICMPError(h, p, icmpUnreachable, icmpHostUnreach, 0)
-		}
+		xmit.LinkFailure(h, p)
 	}
 }
 

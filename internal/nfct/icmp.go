@@ -59,7 +59,10 @@ func (s *seen) icmpError(b []byte) verdict {
 	if s.h.Family == packet.IPv6 {
 		return s.icmp6Error(b, typ)
 	}
-	if s.arrived && packet.Fold(packet.Sum(s.b, 0)) != 0 || typ > icmpLast {
+	if s.arrived {
+		s.p.Verified = packet.Fold(packet.Sum(s.b, 0)) == 0
+	}
+	if s.arrived && !s.p.Verified || typ > icmpLast {
 		return invalid
 	}
 	switch typ {

@@ -121,10 +121,15 @@ func (s *seen) track() verdict {
 const genericTimeout = 600 * time.Second
 
 // badChecksum reports whether the packet came from a link with a wrong checksum.
+// A right one isn't verified again.
 //
 // Kernel: net/netfilter/utils.c, nf_checksum (6.1).
 func (s *seen) badChecksum() bool {
-	return s.arrived && packet.TransportChecksum(s.h.Family, s.h.Src, s.h.Dst, s.h.Protocol, s.b) != 0
+	if !s.arrived {
+		return false
+	}
+	s.p.Verified = packet.TransportChecksum(s.h.Family, s.h.Src, s.h.Dst, s.h.Protocol, s.b) == 0
+	return !s.p.Verified
 }
 
 // Out is a packet's way through POSTROUTING: numbers that a helper shifted are

@@ -62,12 +62,16 @@ func masked(frame []byte, link LinkType, fields []string) []byte {
 // and sent into one of its tunnels: it says so by its precedence, and by the time
 // to live that it set out with.
 func maskOwnError(d *dissection) {
-	if d.kind != l4IPIP && d.kind != l4GRE || len(d.inner) < packet.SizeIPv4 {
+	inner := d.inner
+	if d.kind == l4UDP && len(d.data) > 4 && d.data[1] == packet.ProtoIPIP { // GUE
+		inner = d.data[min(4+4*int(d.data[0]&0x1f), len(d.data)):]
+	}
+	if d.kind == l4ICMP || len(inner) < packet.SizeIPv4 {
 		return
 	}
-	if in := dissect(d.inner); in.v == 4 && in.kind == l4ICMP && in.inner != nil && in.tos&0xe0 == 0xc0 && in.ttl == 63 {
-		d.inner[4], d.inner[5] = 0, 0
-		d.inner[10], d.inner[11] = 0, in.ip.octet()
+	if in := dissect(inner); in.v == 4 && in.kind == l4ICMP && in.inner != nil && in.tos&0xe0 == 0xc0 && in.ttl == 63 {
+		inner[4], inner[5] = 0, 0
+		inner[10], inner[11] = 0, in.ip.octet()
 	}
 }
 
