@@ -178,7 +178,8 @@ const batch = 256
 func (t *Table) Batches(f func(s *Shard, c *Conn) bool, between func() bool) {
 	for i := range t.shards {
 		s := &t.shards[i]
-		for next, ok := uint32(1), true; next != 0; {
+		for next := uint32(1); next != 0; {
+			var ok bool
 			s.Lock()
 			next, ok = s.each(next, f)
 			s.Unlock()

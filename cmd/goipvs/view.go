@@ -77,7 +77,9 @@ func (a *viewArgs) run(ctx context.Context, args []string, stderr io.Writer) err
 		if err := s.Close(); err != nil {
 			return err
 		}
-		<-failed // Serve has returned
+		if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
 		return nil
 	}
 }
