@@ -157,9 +157,13 @@ func (d *demo) sipCalled(ctx context.Context, phone *sipClient) error {
 		return err
 	}
 	defer other.end()
-	m, err := other.request("INFO", id, 2)
-	if err != nil {
-		return err
+	// The answer to the NOTIFY has another port and so may go through another
+	// queue: it can come after a question that was sent later.
+	var m sipMessage
+	for seq := 2; seq < 20 && !strings.HasSuffix(m.body, "was answered"); seq++ {
+		if m, err = other.request("INFO", id, seq); err != nil {
+			return err
+		}
 	}
 	d.printf("  INFO    Call-ID %s  %s, asked from %v: %s\n", id, m.header("Server"), other.local, m.body)
 	return nil
