@@ -86,6 +86,7 @@ func New(c Config) *Host {
 		neighs: make(map[neighKey]*neigh),
 		track:  nfct.NewTable(),
 	}
+	h.track.Newer = c.Kernel == hooks.Linux7_3
 	if h.random == nil {
 		h.random = sequence()
 	}

@@ -73,6 +73,8 @@ const MostConns = 262144
 // Table is the connections that a host tracks. It is not safe for concurrent
 // use.
 type Table struct {
+	Newer bool // it is that of Linux 7.3
+
 	conns map[Tuple]entry
 	count int
 }
@@ -160,12 +162,16 @@ func (t *Table) commit(r *Ref, now time.Duration) bool {
 
 // resolve decides about a connection that is to be put where another one is.
 // Protocols whose packets needn't come in order let the packet join the other
-// one; nothing is translated by netfilter here, so they always may.
+// one. Nothing is translated by netfilter here, so in 6.1 they always may; in 7.3
+// only where both directions are the same.
 //
 // Kernel: nf_conntrack_core.c, nf_ct_resolve_clash (6.1).
 func (t *Table) resolve(r *Ref, other entry) bool {
 	switch other.conn.tuple[Original].Protocol {
 	case packet.ProtoTCP, packet.ProtoSCTP, packet.ProtoICMP, packet.ProtoICMPv6, packet.ProtoGRE, protoDCCP:
+		return false
+	}
+	if t.Newer && other.conn.tuple != r.conn.tuple {
 		return false
 	}
 	r.conn.dead = true
