@@ -74,6 +74,7 @@ oracle-wrap: ## record anew what programs see of a real kernel, for the tests of
 	@GO="$(GO)" ORACLE="$(ORACLE)" ./.ci/oracle-wrap
 
 oracle-fuzz: ## random directors and traffic, engine against real kernel: [SEED=1] [SEEDS=n] [TIME=10m] [ORACLE=dir] [FEATURES=v4,nat,...]
+	@./.ci/tools python3 qemu-system-x86_64:qemu-system-x86 cpio depmod:kmod ipvsadm ip:iproute2 nft:nftables iptables
 	$(GO) run ./internal/fuzzer/cmd/oraclefuzz -oracle "$(or $(ORACLE),../shared/oracle)" -seed $(or $(SEED),1) -seeds $(or $(SEEDS),0) \
 		-time $(or $(TIME),10m) -features "$(FEATURES)" -state "$(or $(STATE),out/oracle-fuzz.state)"
 
