@@ -267,7 +267,14 @@ func TestICMPErrorReachesServer(t *testing.T) {
 		check(t, c.Close()) // nobody is there any more
 		check(t, listening.Close())
 
-		back, err := server.DialFrom(t.Context(), net.UDPAddrFromAddrPort(real), "udp", peer.String())
+		var back net.Conn
+		for end := time.Now().Add(answerTime); ; time.Sleep(10 * time.Millisecond) {
+			// The kernel gives the address back a moment after it is closed.
+			back, err = server.DialFrom(t.Context(), net.UDPAddrFromAddrPort(real), "udp", peer.String())
+			if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
+				break
+			}
+		}
 		check(t, err)
 		defer back.Close()
 		check(t, back.SetDeadline(time.Now().Add(2*answerTime)))

@@ -221,7 +221,7 @@ func TestKeyboard(t *testing.T) {
 	b.press("?")
 	b.want("help", fmt.Sprint(eval[bool](b, `document.getElementById("keys").open`)), "true")
 	b.press("Escape")
-	b.want("help after Escape", fmt.Sprint(eval[bool](b, `document.getElementById("keys").open`)), "false")
+	b.wait(`!document.getElementById("keys").open && document.activeElement.id === "list"`)
 	b.press(" ")
 	b.wait(`location.hash === "#packet=1&step=3"`)
 	b.want("the play button", eval[string](b, `document.getElementById("play").getAttribute("aria-label")`), "Pause")
@@ -254,8 +254,9 @@ func TestSearch(t *testing.T) {
 	b.wait(`document.getElementById("count").textContent.includes(" of ")`)
 	b.has("found", b.one("#count"), fmt.Sprintf("%d of %d", len(icmp), len(x.passages)))
 	b.want("the first found", b.hash(), fmt.Sprintf("#packet=%d&step=1", icmp[0]))
-	if got := len(b.text(".row")); got != len(icmp) {
-		t.Errorf("%d rows, want %d", got, len(icmp))
+	// Rows that would not be seen are not there.
+	if got := len(b.text(".row")); got < len(icmp)/2 || got > len(icmp) {
+		t.Errorf("%d rows for %d that were found", got, len(icmp))
 	}
 	b.typeText("xyzzy")
 	b.has("found", b.one("#count"), "0 of")

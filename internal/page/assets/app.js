@@ -250,6 +250,7 @@ class App {
     $("slider").oninput = by(() => this.go(+$("slider").value, 0));
     $("search").oninput = () => { this.words = $("search").value; this.filter(); };
     $("help").onclick = () => $("keys").showModal();
+    $("keys").onclose = () => $("list").focus();
     $("print").onclick = () => print();
     $("theme").onclick = () => this.theme();
     addEventListener("hashchange", () => { if (this.model.moments.length) this.open(); });
