@@ -29,6 +29,7 @@ func (c *cutter) send(header, data []byte) {
 	q.Set(p.Family, buf, packet.Headroom)
 	q.Kind, q.InIf, q.OutIf, q.Loopback = p.Kind, p.InIf, p.OutIf, p.Loopback
 	q.Mark, q.Ours, q.Route, q.Listener = p.Mark, p.Ours, p.Route, p.Listener
+	q.Origin = arrived(p)
 	c.count++
 	h.finish(q, c.d)
 }

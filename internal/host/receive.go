@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"goipvs/hooks"
+	"goipvs/internal/nfct"
 	"goipvs/packet"
 )
 
@@ -105,6 +106,9 @@ func (h *Host) preRouting(p *packet.Packet, d *iface) bool {
 // Kernel: net/ipv4/netfilter/nf_defrag_ipv4.c, ipv4_conntrack_defrag;
 // net/ipv6/netfilter/nf_defrag_ipv6_hooks.c, ipv6_defrag (6.1).
 func (h *Host) netfilterDefrag(p *packet.Packet, user fragUser) bool {
+	if s := knownState(p); s != nil && s.tracked != (nfct.Ref{}) {
+		return true // seen before, and come back by the loopback interface
+	}
 	if p.Family == packet.IPv6 {
 		return h.gather6(p, user)
 	}

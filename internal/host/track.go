@@ -53,7 +53,8 @@ func (h *Host) trackOut(p *packet.Packet) bool {
 	return true
 }
 
-// arrived returns what the host remembers with a packet that is being received,
+// arrived returns what the host remembers with a packet that is being received, or
+// is a fragment of p,
 // as its Origin: one that was looped back here still has its connection.
 func arrived(p *packet.Packet) any {
 	if s := knownState(p); s != nil && s.tracked != (nfct.Ref{}) {
