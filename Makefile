@@ -12,7 +12,7 @@ ERRCHECK    = github.com/kisielk/errcheck@v1.30.0
 INEFFASSIGN = github.com/gordonklaus/ineffassign@v0.2.0
 MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 
-.PHONY: build run test tools lint install race bench bench-go bench-live fuzz oracle oracle-wrap oracle-fuzz clean
+.PHONY: build run test tools lint install race bench bench-go bench-live fuzz oracle oracle-wrap selftest-vm oracle-fuzz clean
 
 build: ## the binary, static, with the engine for the page's playground in it
 	@$(GO) run ./internal/page/pack internal/page/assets
@@ -26,7 +26,8 @@ test: lint tools ## what CI runs; as root it includes the end-to-end tests
 	$(GO) test -timeout 14m $(PKG)
 
 tools: ## programs that tests need beside Go; as root it installs those that are missing
-	@./.ci/tools tshark tcpdump chromium ipvsadm keepalived strace ip:iproute2 sysctl:procps
+	@./.ci/tools tshark tcpdump chromium ipvsadm keepalived strace ip:iproute2 sysctl:procps nc:netcat-openbsd xz:xz-utils
+	@./.ci/selftest
 
 lint: ## formatting and static analysis
 	@files=$$(gofmt -l cmd conntrack hooks internal packet sched xmit); \
@@ -71,7 +72,12 @@ oracle: ## record the cases anew from a real kernel and compare: make oracle ORA
 	@GO="$(GO)" ORACLE="$(ORACLE)" CASES="$(CASES)" ./.ci/oracle
 
 oracle-wrap: ## record anew what programs see of a real kernel, for the tests of wrap: make oracle-wrap ORACLE=dir
+	@./.ci/selftest
 	@GO="$(GO)" ORACLE="$(ORACLE)" ./.ci/oracle-wrap
+
+selftest-vm: ## the kernel's selftest of IPVS with goipvs as the director on Debian's kernel, which has tunnels of its own: make selftest-vm ORACLE=dir
+	@./.ci/selftest
+	@GO="$(GO)" ORACLE="$(ORACLE)" ./.ci/selftest-vm
 
 oracle-fuzz: ## random directors and traffic, engine against real kernel: [SEED=1] [SEEDS=n] [TIME=10m] [ORACLE=dir] [FEATURES=v4,nat,...]
 	@./.ci/tools python3 qemu-system-x86_64:qemu-system-x86 cpio depmod:kmod ipvsadm ip:iproute2 nft:nftables iptables
