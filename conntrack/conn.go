@@ -73,6 +73,11 @@ func (c *Conn) Ref() Ref { return c.self }
 // Forward returns the forwarding method, a sched.Forward.
 func (c *Conn) Forward() Flags { return c.Flags & FwdMask }
 
+// Plain reports whether a connection has nothing about it that only few have: it
+// is followed by no helper, and neither a template, nor for one packet, nor
+// without its client's port.
+func (c *Conn) Plain() bool { return c.Flags&(NoCPort|Template|OnePacket) == 0 && c.ext == 0 }
+
 // StateName returns the state as listings show it.
 //
 // Kernel: ip_vs_proto.c, ip_vs_state_name (6.1).

@@ -10,19 +10,41 @@ func (s *Shard) hashOf(a *packet.Addr, proto uint8, port uint16) uint32 {
 	return hashConn(hashAddr(s.table.seed, a), proto, port)
 }
 
+// Spot is where the connections are of a client's port.
+type Spot struct {
+	*Shard // unlocked
+	hash   uint32
+}
+
+// Spot returns where the connections are of a client's port.
+func (t *Table) Spot(client *packet.Addr, proto uint8, port uint16) Spot {
+	h := hashAddr(t.seed, client)
+	s := &t.shards[0]
+	if t.n > 1 {
+		s = &t.shards[t.share(h)]
+	}
+	return Spot{s, hashConn(h, proto, port)}
+}
+
+// In is Shard.In for a connection of this spot, but finds none whose client's
+// port isn't known yet. The shard is locked.
+func (s Spot) In(k *Key) *Conn { return s.in(k, k.CPort, s.hash) }
+
+// Out is Shard.Out for a connection of this spot. The shard is locked.
+func (s Spot) Out(k *Key) *Conn { return s.out(k, s.hash) }
+
 // In returns the connection that a request belongs to: exactly, or one whose
 // client's port isn't known yet. nil if there is none.
 //
 // Kernel: ip_vs_conn.c, ip_vs_conn_in_get (6.1).
 func (s *Shard) In(k *Key) *Conn {
-	if c := s.in(k, k.CPort); c != nil || s.table.noCPort.Load() == 0 {
+	if c := s.in(k, k.CPort, s.hashOf(&k.Client, k.Protocol, k.CPort)); c != nil || s.table.noCPort.Load() == 0 {
 		return c
 	}
-	return s.in(k, 0)
+	return s.in(k, 0, s.hashOf(&k.Client, k.Protocol, 0))
 }
 
-func (s *Shard) in(k *Key, cport uint16) *Conn {
-	hash := s.hashOf(&k.Client, k.Protocol, cport)
+func (s *Shard) in(k *Key, cport uint16, hash uint32) *Conn {
 	for b := s.index.bucket(hash); ; b = s.index.older(b.next) {
 		for i := int(min(b.n, lineSize)) - 1; i >= 0; i-- {
 			if b.hash[i] != hash {
@@ -47,8 +69,9 @@ func (s *Shard) in(k *Key, cport uint16) *Conn {
 // there is none.
 //
 // Kernel: ip_vs_conn.c, ip_vs_conn_out_get (6.1).
-func (s *Shard) Out(k *Key) *Conn {
-	hash := s.hashOf(&k.Virtual, k.Protocol, k.VPort)
+func (s *Shard) Out(k *Key) *Conn { return s.out(k, s.hashOf(&k.Virtual, k.Protocol, k.VPort)) }
+
+func (s *Shard) out(k *Key, hash uint32) *Conn {
 	for b := s.index.bucket(hash); ; b = s.index.older(b.next) {
 		for i := int(min(b.n, lineSize)) - 1; i >= 0; i-- {
 			if b.hash[i] != hash {

@@ -101,9 +101,25 @@ func (d *Director) Now() time.Duration { return time.Duration(d.now.Load()) }
 //
 // Kernel: net/netfilter/core.c, nf_hook_slow (6.1).
 func (d *Director) Hook(pt Point, p *packet.Packet) xmit.Verdict {
+	m := mode(d.mode.Load())
+	var h packet.Header
+	if m.active(p.Family) {
+		// What can't be parsed is of no protocol that is balanced.
+		p.ParseHeader(&h)
+		if m&winding == 0 && p.Listener == nil && h.Plain(p.Data()) {
+			if v, done := d.straight(pt, p, &h); done {
+				return v
+			}
+		}
+	}
+	return d.long(pt, p, &h, m)
+}
+
+// long is Hook for what doesn't go straight.
+func (d *Director) long(pt Point, p *packet.Packet, h *packet.Header, m mode) xmit.Verdict {
 	// Field by field: a literal would be made elsewhere and copied here.
 	var c call
-	c.d, c.p, c.pt, c.mode = d, p, pt, mode(d.mode.Load())
+	c.d, c.p, c.pt, c.mode, c.h = d, p, pt, m, *h
 	c.x.Stack, c.x.Settings, c.x.Random, c.x.Tracker = d.stack, &d.xmit, d.random, d.tracker
 	v := c.run()
 	if c.uncounted > 0 {
@@ -117,8 +133,6 @@ func (c *call) run() xmit.Verdict {
 	if !c.mode.active(c.p.Family) {
 		return c.decide(xmit.Accept, ReasonNoHooks, "nf_hook")
 	}
-	// What can't be parsed is of no protocol that is balanced.
-	c.p.ParseHeader(&c.h)
 	v := xmit.Accept
 	for i := range placesAt[c.pt] {
 		pl := &placesAt[c.pt][i]

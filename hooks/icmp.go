@@ -128,7 +128,7 @@ func (c *call) relatedReply(q *packet.Header, in string) xmit.Verdict {
 		if !xmit.SNATICMP(c.p, q, cp, c.h.Len) {
 			return c.decide(xmit.Drop, ReasonCutOff, in)
 		}
-		if !c.reroute() {
+		if !c.d.reroute(c.pt, c.p) {
 			return c.decide(xmit.Drop, ReasonReroute, in)
 		}
 		if c.pt != LocalIn && !c.p.Route.Local {
@@ -137,7 +137,7 @@ func (c *call) relatedReply(q *packet.Header, in string) xmit.Verdict {
 	}
 	c.countOut(c.dest(cp))
 	c.p.Ours = true
-	c.x.TrackReply(c.p, cp, false)
+	xmit.TrackReply(c.d.tracker, c.p, cp, false)
 	return c.decide(xmit.Accept, ReasonReply, in)
 }
 

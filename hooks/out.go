@@ -110,7 +110,7 @@ func (c *call) handleResponse(cp *conntrack.Conn) xmit.Verdict {
 			c.shard.Put(cp)
 			return c.decide(xmit.Stolen, ReasonCutOff, in)
 		}
-		if !c.reroute() {
+		if !c.d.reroute(c.pt, c.p) {
 			c.shard.Put(cp)
 			return c.decide(xmit.Stolen, ReasonReroute, in)
 		}
@@ -118,7 +118,7 @@ func (c *call) handleResponse(cp *conntrack.Conn) xmit.Verdict {
 	c.countOut(c.dest(cp))
 	c.setState(cp, c.h.Protocol, &c.h, conntrack.Output)
 	c.p.Ours = true
-	c.x.TrackReply(c.p, cp, c.ftp(cp) != nil)
+	xmit.TrackReply(c.d.tracker, c.p, cp, c.ftp(cp) != nil)
 	c.shard.Put(cp)
 	return c.decide(xmit.Accept, ReasonReply, in)
 }
@@ -127,9 +127,9 @@ func (c *call) handleResponse(cp *conntrack.Conn) xmit.Verdict {
 // false if there is none.
 //
 // Kernel: ip_vs_core.c, ip_vs_route_me_harder (6.1).
-func (c *call) reroute() bool {
-	if !c.d.set.SNATReroute || c.pt == LocalIn || c.p.Route.Local {
+func (d *Director) reroute(pt Point, p *packet.Packet) bool {
+	if !d.set.SNATReroute || pt == LocalIn || p.Route.Local {
 		return true
 	}
-	return c.d.stack.Reroute(c.p)
+	return d.stack.Reroute(p)
 }

@@ -120,6 +120,25 @@ func (h *Header) Ports(b []byte) (src, dst uint16, ok bool) {
 	return binary.BigEndian.Uint16(b[h.Len:]), binary.BigEndian.Uint16(b[h.Len+2:]), true
 }
 
+// Plain reports whether a header of the packet b is followed at once, in one
+// piece, by a whole TCP or UDP header: no IPv4 options, no IPv6 extension
+// headers, no fragment.
+func (h *Header) Plain(b []byte) bool {
+	size := SizeIPv4
+	if h.Family == IPv6 {
+		size = SizeIPv6
+	} else if len(b) < SizeIPv4 || Fragmentation(b, h.Off)&(FlagMF|FragMask) != 0 {
+		return false
+	}
+	switch h.Protocol {
+	case ProtoTCP:
+		return h.Len == h.Off+size && len(b) >= h.Len+SizeTCP
+	case ProtoUDP:
+		return h.Len == h.Off+size && len(b) >= h.Len+SizeUDP
+	}
+	return false
+}
+
 // HasPorts reports whether the protocol's ports are rewritten by NAT.
 func (h *Header) HasPorts() bool {
 	return h.Protocol == ProtoTCP || h.Protocol == ProtoUDP || h.Protocol == ProtoSCTP

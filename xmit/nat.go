@@ -105,9 +105,7 @@ func loopbackFromElsewhere(p *packet.Packet, cp *conntrack.Conn, input bool) boo
 func (x *Context) finish(c *Call, rt *packet.Route, at where, in string) Verdict {
 	p := c.Packet
 	p.Ours = true
-	if x.Tracker != nil {
-		x.track(p, c.Conn, c.Mangler != nil)
-	}
+	track(x.Tracker, p, c.Conn, c.Mangler != nil)
 	if at == local {
 		rt = nil
 	}

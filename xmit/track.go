@@ -44,28 +44,29 @@ type Tracker interface {
 	Forget(c *conntrack.Conn)
 }
 
-// track tells connection tracking where a request goes.
+// track tells connection tracking, if there is one, where a request goes.
 //
 // Kernel: ip_vs_xmit.c, ip_vs_nat_send_or_cont, ip_vs_send_or_cont (6.1).
-func (x *Context) track(p *packet.Packet, cp *conntrack.Conn, helped bool) {
+func track(t Tracker, p *packet.Packet, cp *conntrack.Conn, helped bool) {
 	switch {
+	case t == nil:
 	case cp.Flags&conntrack.NFCT == 0:
-		x.Tracker.Untrack(p)
+		t.Untrack(p)
 	case redirects(cp):
-		x.Tracker.Redirect(p, cp.Dest, cp.DPort, helped)
+		t.Redirect(p, cp.Dest, cp.DPort, helped)
 	}
 }
 
-// TrackReply tells connection tracking where a reply comes from.
+// TrackReply tells connection tracking, if there is one, where a reply comes from.
 //
 // Kernel: ip_vs_core.c, handle_response, handle_response_icmp (6.1).
-func (x *Context) TrackReply(p *packet.Packet, cp *conntrack.Conn, helped bool) {
+func TrackReply(t Tracker, p *packet.Packet, cp *conntrack.Conn, helped bool) {
 	switch {
-	case x.Tracker == nil:
+	case t == nil:
 	case cp.Flags&conntrack.NFCT == 0:
-		x.Tracker.Untrack(p)
+		t.Untrack(p)
 	case redirects(cp):
-		x.Tracker.RedirectReply(p, cp.Virtual, cp.VPort, helped)
+		t.RedirectReply(p, cp.Virtual, cp.VPort, helped)
 	}
 }
 
