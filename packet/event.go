@@ -17,7 +17,9 @@ type Event interface {
 
 // Listener gets the events of a packet's way, in order. The packet's data is as
 // it is at that moment and must not be changed or kept. p is nil where something
-// happens by time or by command, not to a packet. With no listener a decision
+// happens by time or by command, not to a packet. Some events come with a part of
+// the connection table locked: a listener must not look up connections. With no
+// listener a decision
 // costs one branch:
 //
 //	if p.Listener != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"goipvs/conntrack"
 	"goipvs/hooks"
 	"goipvs/internal/host"
 	"goipvs/internal/replay"
@@ -53,11 +54,18 @@ type collector struct {
 	started  bool
 	devices  []trace.Device
 	services []trace.Service
-	now      *trace.Passage   // what happens now; nil: time passes
-	timers   []*trace.Passage // what happened by time, not handed on yet
+	now      *trace.Passage // what happens now; nil: time passes
+	timers   []moment       // what happened by time, not handed on yet
+	over     bool           // nothing more counts
 	packets  int
 	outputs  int
 	last     time.Duration
+}
+
+// moment is what happened by time at once.
+type moment struct {
+	*trace.Passage
+	met []conntrack.Ref
 }
 
 func (x *collector) made(w replay.World) {
@@ -70,6 +78,9 @@ func (x *collector) made(w replay.World) {
 
 // Event implements packet.Listener.
 func (x *collector) Event(p *packet.Packet, e packet.Event) {
+	if x.over {
+		return
+	}
 	if x.now == nil {
 		x.timer(e)
 	}
@@ -89,13 +100,15 @@ func (x *collector) timer(e packet.Event) {
 	}
 	x.takeTimer()
 	x.rec.Begin(false)
-	x.timers = append(x.timers, &trace.Passage{Type: "timer", Time: t})
+	x.timers = append(x.timers, moment{Passage: &trace.Passage{Type: "timer", Time: t}})
 }
 
-// takeTimer ends the passage of the last moment.
+// takeTimer ends the passage of the last moment. The connections are looked up
+// later, in pass: where a timer fires, their table is locked.
 func (x *collector) takeTimer() {
 	if n := len(x.timers); n > 0 && !x.rec.Empty() {
-		x.rec.Take(x.timers[n-1], x.world.Director.Conn)
+		m := &x.timers[n-1]
+		m.met = x.rec.Take(m.Passage)
 	}
 }
 
@@ -107,10 +120,11 @@ func (x *collector) pass() {
 	x.takeTimer()
 	all := x.timers
 	x.timers = nil
-	slices.SortStableFunc(all, func(a, b *trace.Passage) int { return cmp.Compare(a.Time, b.Time) })
-	x.changes(all[len(all)-1])
-	for _, g := range all {
-		x.give(g)
+	slices.SortStableFunc(all, func(a, b moment) int { return cmp.Compare(a.Time, b.Time) })
+	x.changes(all[len(all)-1].Passage)
+	for _, m := range all {
+		x.rec.Fill(m.Passage, m.met, x.world.Director.Conn)
+		x.give(m.Passage)
 	}
 }
 
@@ -126,7 +140,7 @@ func (x *collector) begin(g *trace.Passage) {
 func (x *collector) end() {
 	g := x.now
 	x.now = nil
-	x.rec.Take(g, x.world.Director.Conn)
+	x.rec.Fill(g, x.rec.Take(g), x.world.Director.Conn)
 	x.changes(g)
 	x.give(g)
 }
@@ -234,6 +248,7 @@ func (x *collector) Command(_ setup.Line, err error) {
 func (x *collector) Listing(l replay.Listing) {
 	x.start()
 	x.pass()
+	x.over = x.over || l.File == replay.ListFile
 	if x.err == nil {
 		x.keep(x.sink.Listing(&trace.Listing{Type: "listing", Time: trace.Seconds(l.At), Command: l.Command, Text: l.Text}))
 	}

@@ -311,7 +311,7 @@ func TestOutputIsCopied(t *testing.T) {
 	r.Output("eth0", b)
 	b[0] = 9
 	var g trace.Passage
-	r.Take(&g, nil)
+	r.Take(&g)
 	if !bytes.Equal(g.Outputs[0].Frame, []byte{1, 2, 3}) {
 		t.Error(g.Outputs[0].Frame)
 	}

@@ -213,20 +213,28 @@ func (r *Recorder) end(c *conntrack.Conn) {
 }
 
 // Take fills in what was heard since the last call, and forgets it: packets,
-// steps, outputs, and the connections by asking get for them.
-func (r *Recorder) Take(g *Passage, get func(conntrack.Ref) (hooks.ConnInfo, bool)) {
+// steps, outputs. It returns the connections that were met, for Fill.
+func (r *Recorder) Take(g *Passage) []conntrack.Ref {
 	for _, t := range r.packets {
 		g.Packets = append(g.Packets, t.Packet)
 	}
 	g.Steps, g.Outputs, g.Ended, g.Last = r.steps, r.outputs, r.ended, r.gone
-	for _, ref := range r.touched {
+	touched := r.touched
+	r.steps, r.packets, r.outputs, r.touched, r.ended, r.gone = nil, nil, nil, nil, nil, nil
+	clear(r.about)
+	r.at, r.inside, r.last = Step{}, false, 0
+	return touched
+}
+
+// Fill adds to g the connections that are still there, by asking get for them.
+// That may lock, which a listener must not: some events come with a part of the
+// connection table locked.
+func (r *Recorder) Fill(g *Passage, met []conntrack.Ref, get func(conntrack.Ref) (hooks.ConnInfo, bool)) {
+	for _, ref := range met {
 		if i, ok := get(ref); ok {
 			g.Conns = append(g.Conns, r.connOf(&i))
 		}
 	}
-	r.steps, r.packets, r.outputs, r.touched, r.ended, r.gone = nil, nil, nil, nil, nil, nil
-	clear(r.about)
-	r.at, r.inside, r.last = Step{}, false, 0
 }
 
 // Empty reports whether nothing was heard since the last Take.

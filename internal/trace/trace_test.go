@@ -139,7 +139,7 @@ func TestText(t *testing.T) {
 					t.Fatal(err)
 				}
 				g := trace.Passage{Type: "packet", N: i + 1, Time: trace.Seconds(at), Interface: c.ifname, Frame: frame(p)}
-				d.rec.Take(&g, d.dir.Conn)
+				d.rec.Fill(&g, d.rec.Take(&g), d.dir.Conn)
 				trace.Conclude(&g)
 				if err := trace.WriteText(&got, &g, trace.Style{}); err != nil {
 					t.Fatal(err)
@@ -199,7 +199,7 @@ func TestWithoutPacket(t *testing.T) {
 	var r trace.Recorder
 	r.Event(nil, hooks.Ended{Why: hooks.ReasonTimedOut, Conn: &conntrack.Conn{}})
 	g := trace.Passage{Type: "timer"}
-	r.Take(&g, nil)
+	r.Take(&g)
 	if len(g.Steps) != 1 || g.Steps[0].Packet != 0 || g.Steps[0].Kind != "end" {
 		t.Errorf("steps: %+v", g.Steps)
 	}
