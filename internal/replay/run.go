@@ -133,7 +133,8 @@ const (
 )
 
 // statsDelay is how long after the end the statistics are listed: the kernel
-// refreshes its figures every 2 s.
+// refreshes its figures every 2 s. Nobody captures meanwhile: what a timer sends
+// then is no output.
 const statsDelay = 2300 * time.Millisecond
 
 // Report is what a replay has to say beside its output.
@@ -199,6 +200,7 @@ type run struct {
 	timeline []setup.Line   // what is left of it
 	index    map[string]int // of output interfaces by name
 	ifaces   []int          // output interface by the capture's
+	over     bool           // what is sent now is no output
 	buf      []byte
 }
 
@@ -403,6 +405,7 @@ func (r *run) finish() {
 	r.until(max(r.ConnsAt, end) + r.ListingDelay)
 	r.listing(ConnsFile, "-Lnc")
 	r.listing(ListFile, "-Ln")
+	r.over = true
 	r.pass(r.now + statsDelay)
 	r.listing(StatsFile, "-Ln", "--stats", "--exact")
 }
@@ -419,7 +422,7 @@ func (r *run) Local(datagram []byte) { r.output(LocalName, datagram) }
 
 func (r *run) output(name string, data []byte) {
 	n, ok := r.index[name]
-	if !ok {
+	if !ok || r.over {
 		return
 	}
 	r.report.Interfaces[n].Out++

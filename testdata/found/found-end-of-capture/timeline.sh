@@ -1,0 +1,1 @@
+at 2.004322 ipvsadm -Ln
