@@ -172,17 +172,20 @@ const sizeFragHeader = 8
 // Kernel: net/ipv6/ip6_output.c, ip6_fragment (6.1).
 func (h *Host) fragment6(p *packet.Packet, d *iface, mtu int) {
 	b := p.Data()
-	hlen, at := unfragmentable(b)
-	tooBig := hlen > 0 && (!p.IgnoreDF && len(b) > mtu || p.FragMax > mtu)
+	pieces, first := knownState(p).cuts(p)
+	hlen, at := unfragmentable(b[:first])
+	tooBig := !p.IgnoreDF && len(b) > mtu || p.FragMax > mtu
 	size := mtu
 	if p.FragMax != 0 {
 		size = max(p.FragMax, minMTU6)
 	}
-	if hlen == 0 || tooBig || size < hlen+sizeFragHeader+8 {
+	if hlen == 0 {
+		h.drop(p, ReasonTruncated, "ip6_find_1stfragopt")
+		return
+	}
+	if tooBig || size < hlen+sizeFragHeader+8 {
 		h.drop(p, ReasonTooBig, "ip6_fragment")
-		if hlen > 0 {
-			xmit.ICMPError(h, p, icmp6TooBig, 0, uint32(mtu))
-		}
+		xmit.ICMPError(h, p, icmp6TooBig, 0, uint32(mtu))
 		return
 	}
 	size -= hlen + sizeFragHeader
@@ -192,7 +195,6 @@ func (h *Host) fragment6(p *packet.Packet, d *iface, mtu int) {
 	header[at] = packet.ExtFragment
 	binary.BigEndian.PutUint32(header[hlen+4:], h.random())
 	c := cutter{h: h, p: p, d: d}
-	pieces, first := knownState(p).cuts(p)
 	if fits6(pieces, first-hlen, hlen, size) {
 		c.again6(header, b[hlen:], pieces, first-hlen)
 	} else {
@@ -253,7 +255,8 @@ func (c *cutter) send6(header, data []byte, off int, more bool) {
 }
 
 // unfragmentable returns the length of the headers that go into every fragment,
-// and the offset of the last next-header field in them; 0 if they don't parse.
+// and the offset of the last next-header field in them; 0 if they don't parse: b
+// is a packet's first piece, and has to have all of them.
 //
 // Kernel: net/ipv6/output_core.c, ip6_find_1stfragopt (6.1).
 func unfragmentable(b []byte) (n, nextAt int) {
