@@ -79,10 +79,16 @@ func (c *call) lock(client *packet.Addr) {
 		c.lane.tally[at]++
 	}
 	c.uncounted = 0
+	if c.p.Listener != nil {
+		c.lane.listener = c.p.Listener
+	}
 }
 
 // unlock lets the shard go; what the transmitters gave out is sent after that.
 func (c *call) unlock() {
+	if c.p.Listener != nil {
+		c.lane.listener = nil
+	}
 	c.lane = nil
 	c.shard.Unlock()
 }

@@ -104,9 +104,10 @@ func place(v xmit.Verdict, why packet.Reason) int {
 // lane is what belongs to one part of the connection table, whose lock guards
 // it: so packets that are handled at the same time count in different places.
 type lane struct {
-	ledger *sched.Ledger
-	tally  tally
-	_      [64]byte // keeps two lanes off one cache line
+	ledger   *sched.Ledger
+	tally    tally
+	listener packet.Listener // of the packet that has the shard's lock
+	_        [64]byte        // keeps two lanes off one cache line
 }
 
 // loose counts the decisions that need no lock. Packets of different hosts count

@@ -21,8 +21,7 @@ type Config struct {
 	Kernel Kernel        // whose rules hold where versions differ
 	Yield  func()        // called between the parts of what takes long, as runtime.Gosched; nil: not
 
-	// Listener, if not nil, gets the events that belong to no packet: ends of
-	// connections. It is called with a shard's lock held.
+	// Listener, if not nil, gets the events that belong to no packet; see Listen.
 	Listener packet.Listener
 }
 
@@ -42,7 +41,7 @@ type Director struct {
 	set      settings
 	random   func() uint32
 	kernel   Kernel
-	listener packet.Listener
+	listener atomic.Pointer[packet.Listener]
 
 	mode    atomic.Uint32 // a mode
 	now     atomic.Int64
@@ -69,8 +68,8 @@ func New(c Config) *Director {
 		set:      defaultSettings(),
 		random:   c.Random,
 		kernel:   c.Kernel,
-		listener: c.Listener,
 	}
+	d.Listen(c.Listener)
 	d.tracker, _ = c.Stack.(xmit.Tracker)
 	if d.random == nil {
 		var n atomic.Uint32
@@ -94,6 +93,26 @@ func New(c Config) *Director {
 
 // Now returns the time of the last Advance.
 func (d *Director) Now() time.Duration { return time.Duration(d.now.Load()) }
+
+// Listen has the ends of connections told to l, those excepted that come of a
+// packet with a listener of its own; nil: to nobody. l is called with the lock of
+// a part of the connection table held, by many goroutines at once.
+func (d *Director) Listen(l packet.Listener) {
+	if l == nil {
+		d.listener.Store(nil)
+		return
+	}
+	d.listener.Store(&l)
+}
+
+// tell tells of the end of a connection.
+func (d *Director) tell(s *conntrack.Shard, c *conntrack.Conn, why packet.Reason) {
+	if l := d.lanes[s.Number()].listener; l != nil {
+		l.Event(nil, Ended{why, c, s.Now()})
+	} else if l := d.listener.Load(); l != nil {
+		(*l).Event(nil, Ended{why, c, s.Now()})
+	}
+}
 
 // Hook runs the hook functions of a point in their order, until one doesn't
 // accept. Where no service of the family exists there are none and the packet
@@ -204,9 +223,7 @@ var ends = [...]packet.Reason{
 
 // Unbind implements conntrack.Owner: a connection's server forgets it.
 func (d *Director) Unbind(s *conntrack.Shard, c *conntrack.Conn, why conntrack.End) {
-	if d.listener != nil {
-		d.listener.Event(nil, Ended{ends[why], c, s.Now()})
-	}
+	d.tell(s, c, ends[why])
 	if dest := d.table.Dest(c.DestID); dest != nil {
 		dest.Unbind(c.Flags&conntrack.Template != 0, c.Flags&conntrack.Inactive != 0)
 	}
@@ -217,9 +234,7 @@ func (d *Director) Unbind(s *conntrack.Shard, c *conntrack.Conn, why conntrack.E
 
 // PutOff implements conntrack.Owner.
 func (d *Director) PutOff(s *conntrack.Shard, c *conntrack.Conn) {
-	if d.listener != nil {
-		d.listener.Event(nil, Ended{ReasonPutOff, c, s.Now()})
-	}
+	d.tell(s, c, ReasonPutOff)
 }
 
 // validAddr reports whether a server's address will do. One of IPv6 is judged by
