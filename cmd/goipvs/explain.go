@@ -69,7 +69,7 @@ func (a *explainArgs) run(name string, stdout io.Writer) (err error) {
 	case a.observed != "" && (a.pcapng != "" || a.json || a.conn || a.filter != "" || len(a.packets) > 0):
 		return errors.New("--observed goes alone")
 	}
-	color, err := a.colored(stdout)
+	color, err := colored(a.color, stdout)
 	if err != nil {
 		return err
 	}
@@ -189,9 +189,9 @@ func (a *explainArgs) sink(w io.Writer, c explain.Choice, st trace.Style) explai
 	return &explain.Select{Sink: sink, Choice: c}
 }
 
-// colored reports whether the output is to have colours.
-func (a *explainArgs) colored(stdout io.Writer) (bool, error) {
-	switch a.color {
+// colored reports whether the output is to have colours, by what --color says.
+func colored(when string, stdout io.Writer) (bool, error) {
+	switch when {
 	case "always":
 		return true, nil
 	case "never":

@@ -92,6 +92,7 @@ To see it work on this machine alone: goipvs lab`,
 		newWrapCommand(&socket),
 		newWrapSupervisorCommand(),
 		newTopCommand(&socket),
+		newTraceCommand(&socket),
 		newViewCommand(),
 	)
 	return root

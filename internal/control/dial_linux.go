@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// requestTime is how long a client waits for all of an answer: a little longer
-// than the server lets it take.
+// requestTime is how long a client waits for the next piece of an answer: a little
+// longer than the server lets all of it take.
 const requestTime = answerTime + 10*time.Second
 
 // maxAnswer is how long a datagram of an answer may be: an error with the
@@ -65,6 +65,9 @@ func (c *socketConn) exchange(msg []byte, answer func([]byte)) error {
 		return err
 	}
 	for {
+		if err := c.c.SetReadDeadline(time.Now().Add(requestTime)); err != nil {
+			return err
+		}
 		n, _, flags, _, err := c.c.ReadMsgUnix(c.buf, nil)
 		if err != nil {
 			return err

@@ -34,6 +34,10 @@ type Caller struct {
 	// most that the socket was ever read with, up to MaxDumpSize. What is less
 	// than MinDumpSize, such as 0, is MinDumpSize.
 	DumpSize int
+
+	// Lasting lifts the limit of time on the answer, for one without an end;
+	// nil: there is none.
+	Lasting func() error
 }
 
 // MinDumpSize and MaxDumpSize bound how long the kernel's datagrams of a dump
@@ -247,6 +251,7 @@ func init() {
 		CmdGetCounts:  {policy: extPolicy, dump: (*Engine).dumpCounts},
 		CmdGetConns:   {policy: extPolicy, dump: (*Engine).getConns},
 		CmdDelConns:   {policy: extPolicy, do: (*Engine).delConns},
+		CmdTrace:      {policy: extPolicy, dump: (*Engine).trace},
 		CmdGetOptions: {policy: extPolicy, do: (*Engine).getOptions},
 		CmdSetOptions: {policy: extPolicy, do: (*Engine).setOptions},
 	}

@@ -40,6 +40,7 @@ const (
 	ExtService // nested: a service's key in SvcAttr*
 	ExtGone    // u64: connections that were ended
 	ExtKept    // u64: that were not, because they control others
+	ExtCount   // u32: of CmdTrace
 )
 
 // The attributes of a connection. Times are in milliseconds.
@@ -99,7 +100,7 @@ const (
 // against them strictly: what isn't understood must not be passed over.
 var (
 	extPolicy = policy{
-		ExtName:    {atMost, 256},
+		ExtName:    {atMost, maxExpr},
 		ExtText:    {atMost, 0},
 		ExtOption:  {fixed, 4},
 		ExtLength:  {fixed, 4},
@@ -109,6 +110,7 @@ var (
 		ExtService: {nested, 0},
 		ExtGone:    {fixed, 8},
 		ExtKept:    {fixed, 8},
+		ExtCount:   {fixed, 4},
 	}
 	connPolicy = policy{
 		ConnAttrFamily:      {fixed, 2},

@@ -3,6 +3,7 @@ package control
 import (
 	"bytes"
 	"fmt"
+	"syscall"
 )
 
 // Relay answers a datagram of requests as Engine.Handle does, by way of a
@@ -15,6 +16,9 @@ func Relay(c Conn, req []byte, from Caller, send func(datagram []byte) error) er
 		err := error(nil)
 		if r.wanted() {
 			err = r.admit()
+			if err == nil && r.typ == FamilyID && r.cmd == CmdTrace {
+				err = syscall.EOPNOTSUPP // others' requests would wait for its end
+			}
 		}
 		switch {
 		case err != nil || !r.wanted():

@@ -189,6 +189,8 @@ func (s *Server) client(c *net.UnixConn) {
 		return
 	}
 	buf := make([]byte, MaxRequest)
+	from := peer
+	from.Lasting = func() error { return c.SetWriteDeadline(time.Time{}) }
 	for {
 		n, _, flags, _, err := c.ReadMsgUnix(buf, nil)
 		if err != nil || flags&syscall.MSG_TRUNC != 0 {
@@ -197,7 +199,7 @@ func (s *Server) client(c *net.UnixConn) {
 		if c.SetWriteDeadline(time.Now().Add(answerTime)) != nil {
 			return
 		}
-		err = s.e.Handle(buf[:n], peer, func(b []byte) error {
+		err = s.e.Handle(buf[:n], from, func(b []byte) error {
 			_, err := c.Write(b)
 			return err
 		})

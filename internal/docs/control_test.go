@@ -18,9 +18,11 @@ func TestControl(t *testing.T) {
 		"CmdGetSockopt": control.CmdGetSockopt, "CmdSetSockopt": control.CmdSetSockopt,
 		"CmdGetConns": control.CmdGetConns, "CmdDelConns": control.CmdDelConns,
 		"CmdGetOptions": control.CmdGetOptions, "CmdSetOptions": control.CmdSetOptions, "CmdGetCounts": control.CmdGetCounts,
-		"ExtName": control.ExtName, "ExtText": control.ExtText, "ExtOption": control.ExtOption, "ExtLength": control.ExtLength,
+		"CmdTrace": control.CmdTrace,
+		"ExtName":  control.ExtName, "ExtText": control.ExtText, "ExtOption": control.ExtOption, "ExtLength": control.ExtLength,
 		"ExtConn": control.ExtConn, "ExtFilter": control.ExtFilter, "ExtOptions": control.ExtOptions,
 		"ExtService": control.ExtService, "ExtGone": control.ExtGone, "ExtKept": control.ExtKept,
+		"ExtCount": control.ExtCount,
 	}
 	b, err := os.ReadFile("../../docs/control.md")
 	if err != nil {

@@ -38,6 +38,11 @@ left out where it is empty, zero or false. Reasons are explained in
 commands are left out, and with them what they say of services and connections;
 with ` + "`--conn`" + ` there are lines of type ` + "`life`" + ` alone.
 
+` + "`goipvs trace --json`" + ` writes the same of a running daemon's packets, and lines of type
+` + "`lost`" + `, with how many it couldn't tell of. There, datagrams come without the headers of a
+link, time 0 is the trace's beginning, ` + "`n`" + ` counts what was told of, and only the first
+line has ` + "`services`" + `.
+
 `
 
 const explainJSONTail = "This file is written by `go test ./internal/docs -update` from `internal/trace/record.go`.\n"

@@ -9,6 +9,7 @@ import (
 	"goipvs/internal/control"
 	"goipvs/internal/live/metrics"
 	"goipvs/internal/live/rules"
+	"goipvs/internal/live/tap"
 	"goipvs/packet"
 	"goipvs/sched"
 )
@@ -22,6 +23,7 @@ type backend struct {
 	note    func(string)
 	now     func() // brings the director's clock up to now
 	figures func() *metrics.Snapshot
+	tap     *tap.Hub
 
 	mu      sync.Mutex
 	held    bool // changes wait for release

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,7 @@ import (
 	"goipvs/internal/live/queue"
 	"goipvs/internal/live/route"
 	"goipvs/internal/live/rules"
+	"goipvs/internal/live/tap"
 	"goipvs/internal/setup"
 )
 
@@ -61,6 +63,7 @@ type daemon struct {
 	Options
 	director *hooks.Director
 	clock    *clock
+	tap      *tap.Hub
 	engine   *control.Engine
 	backend  *backend
 	stack    *stack
@@ -76,6 +79,7 @@ type daemon struct {
 	metrics  *metrics.Server
 	closers  []func() error // of what was opened, in order
 	counts   Counters
+	lines    sync.Mutex // guards Setup once the socket is served
 }
 
 // Run is the daemon in the calling thread's network namespace, which the
@@ -166,6 +170,8 @@ func (d *daemon) open() error {
 		Yield: runtime.Gosched,
 	})
 	d.clock = newClock(d.director)
+	d.tap = tap.NewHub(tap.Config{Director: d.director, Clock: d.clock.start, IfName: d.routes.Name, Start: d.describe})
+	d.opened(func() error { d.tap.Close(); return nil })
 	if err := d.openQueues(); err != nil {
 		return err
 	}
@@ -181,7 +187,7 @@ func (d *daemon) open() error {
 		d.Log(s)
 	}
 	d.backend = newBackend(d.director, d.tables, d.Bit, d.Log)
-	d.backend.now, d.backend.figures = d.clock.catchUp, d.figures
+	d.backend.now, d.backend.figures, d.backend.tap = d.clock.catchUp, d.figures, d.tap
 	d.engine = control.NewEngine(d.backend)
 	d.machine, err = machine.Open(j, left, d, d.Log)
 	return err
@@ -263,7 +269,7 @@ func (d *daemon) openQueues() error {
 			return err
 		}
 		d.opened(q.Close)
-		d.workers = append(d.workers, &worker{queue: q, served: served, sender: s, stack: d.stack, hook: d.director.Hook, now: d.clock.nudge, bit: d.Bit})
+		d.workers = append(d.workers, &worker{queue: q, served: served, sender: s, stack: d.stack, hook: d.director.Hook, now: d.clock.nudge, bit: d.Bit, scribe: d.tap.Scribe()})
 	}
 	return nil
 }

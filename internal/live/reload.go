@@ -30,7 +30,9 @@ func (d *daemon) reload() error {
 	if err != nil {
 		return err
 	}
+	d.lines.Lock()
 	d.Setup = lines
+	d.lines.Unlock()
 	d.Log("reloaded: " + r.String())
 	return nil
 }

@@ -99,6 +99,7 @@ func (d *daemon) balance(ctx context.Context, serve func(func() error)) error {
 	serve(server.Serve)
 	d.Ready()
 	d.reloads(ctx.Done(), looks)
+	d.tap.Close() // tracers read to the end
 	err = errors.Join(withdraw(), server.Close())
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		err = errors.Join(cause, err)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"goipvs/hooks"
+	"goipvs/internal/live/handed"
 	"goipvs/internal/live/inject"
 	"goipvs/internal/live/route"
 	"goipvs/packet"
@@ -62,16 +63,27 @@ func (s *stack) LocalOut(p *packet.Packet) {
 		return
 	}
 	if it.truncated {
-		s.counts.Truncated.Add(1)
+		s.truncated(p)
 		return
 	}
 	s.send(it.worker.sender, p, alike)
+}
+
+// truncated counts a packet that would be sent on, but is not all there.
+func (s *stack) truncated(p *packet.Packet) {
+	s.counts.Truncated.Add(1)
+	if p.Listener != nil {
+		p.Listener.Event(p, handed.Dropped{Why: handed.ReasonTooLong})
+	}
 }
 
 // sendOwn sends a packet that was made here: an ICMP error.
 func (s *stack) sendOwn(p *packet.Packet) {
 	if !s.limit.allow(p) {
 		s.counts.Limited.Add(1)
+		if p.Listener != nil {
+			p.Listener.Event(p, handed.Dropped{Why: handed.ReasonLimited})
+		}
 		return
 	}
 	s.pathMTUs.note(p)
@@ -97,6 +109,9 @@ func (s *stack) send(sender *inject.Sender, p *packet.Packet, alike bool) {
 	}
 	if !alike {
 		d.To, d.OutIf = d.Hop, p.Route.OutIf
+	}
+	if p.Listener != nil {
+		p.Listener.Event(p, handed.Sent{OutIf: p.Route.OutIf})
 	}
 	sender.Add(&d)
 }
@@ -132,7 +147,13 @@ func (s *stack) forward(sender *inject.Sender, p *packet.Packet) bool {
 	p.Route, p.Ours = r, true
 	d := s.datagram(p)
 	p.Route = at
-	return sender.AddDirect(&d)
+	if !sender.AddDirect(&d) {
+		return false
+	}
+	if p.Listener != nil {
+		p.Listener.Event(p, handed.Sent{OutIf: r.OutIf})
+	}
+	return true
 }
 
 func destination(p *packet.Packet) (a packet.Addr) {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 
 	"goipvs/hooks"
+	"goipvs/internal/live/handed"
 	"goipvs/internal/live/inject"
 	"goipvs/internal/live/queue"
+	"goipvs/internal/live/tap"
 	"goipvs/packet"
 	"goipvs/xmit"
 )
@@ -22,6 +24,7 @@ type worker struct {
 	item   item
 	near   near
 	tally  tally
+	scribe *tap.Scribe // tells tracers
 }
 
 // item is a packet in a worker's hands. Packets made in the course of it, such
@@ -55,11 +58,46 @@ func (w *worker) handle(batch []queue.Packet, verdicts []queue.Verdict) {
 // decide is the verdict on a packet. What is sent again is added to what the
 // sender sends, and dropped here.
 func (w *worker) decide(q *queue.Packet) queue.Verdict {
+	if !w.take(q) {
+		return queue.Verdict{Action: queue.Accept}
+	}
+	if w.scribe.On() {
+		return w.told(q)
+	}
+	return w.judge(q)
+}
+
+// told is judge for a packet that tracers may want to hear of.
+func (w *worker) told(q *queue.Packet) queue.Verdict {
+	it := &w.item
+	p := &it.packet
+	if !w.scribe.Begin(it.point, p) {
+		v := w.judge(q)
+		if v.Action != queue.Cut {
+			w.scribe.Missed(p)
+		}
+		return v
+	}
+	v := w.judge(q)
+	if v.Action == queue.Cut {
+		w.scribe.Again()
+		return v
+	}
+	if v.Action == queue.Accept {
+		e := handed.GoesOn{Local: it.point == hooks.LocalIn, OutIf: p.OutIf}
+		if it.point == hooks.LocalOut && p.Route != nil {
+			e.Local, e.OutIf = p.Route.Local, p.Route.OutIf
+		}
+		w.scribe.Event(p, e)
+	}
+	w.scribe.End()
+	return v
+}
+
+// judge is decide for the packet in the worker's hands.
+func (w *worker) judge(q *queue.Packet) queue.Verdict {
 	accept, drop := queue.Verdict{Action: queue.Accept}, queue.Verdict{}
 	it := &w.item
-	if !w.take(q) {
-		return accept
-	}
 	if it.truncated && q.Info&queue.GSO != 0 {
 		return queue.Verdict{Action: queue.Cut}
 	}
@@ -86,7 +124,7 @@ func (w *worker) decide(q *queue.Packet) queue.Verdict {
 		return v
 	}
 	if it.truncated {
-		w.stack.counts.Truncated.Add(1)
+		w.stack.truncated(p)
 		return drop
 	}
 	if it.point == hooks.Forward && p.GSOSize != 0 && w.stack.forward(w.sender, p) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"goipvs/internal/host"
+	"goipvs/internal/live/handed"
 	"goipvs/packet"
 	"goipvs/xmit"
 )
@@ -44,6 +45,29 @@ func (r *Recorder) describeHost(s *Step, e packet.Event) {
 		s.Kind, s.Text = "loop", "for this host: comes in again by "+e.If
 	case host.Delivered:
 		s.Kind, s.Text = "deliver", "to a process of this host"
+	default:
+		r.describeDaemon(s, e)
+	}
+}
+
+// describeDaemon says what the daemon did beside IPVS.
+func (r *Recorder) describeDaemon(s *Step, e packet.Event) {
+	switch e := e.(type) {
+	case handed.Leaving:
+		s.Kind, s.Route = "sending", r.route(e.Route)
+		s.Text = "by a process of this host, by " + via(s.Route) + ": LOCAL_OUT"
+		if e.Route.Local {
+			s.Text = "by a process of this host, to this host: LOCAL_OUT"
+		}
+	case handed.Sent:
+		s.Kind, s.Text = "transmit", "sent anew by "+r.iface(e.OutIf)
+	case handed.GoesOn:
+		s.Kind, s.Text = "transmit", "goes on by "+r.iface(e.OutIf)
+		if e.Local {
+			s.Kind, s.Text = "deliver", "goes on to a process of this host"
+		}
+	case handed.Dropped:
+		s.Kind, s.Verdict, s.Text = "drop", xmit.Drop.String(), meaning(e.Why)
 	default:
 		s.Host = false
 		s.Kind, s.Text = "other", string(e.Reason())

@@ -1,6 +1,7 @@
 package trace_test
 
 import (
+	"io"
 	"testing"
 
 	"goipvs/internal/trace"
@@ -23,6 +24,32 @@ func FuzzLayers(f *testing.F) {
 		}
 		if len(layers) > 40 {
 			t.Errorf("%d layers", len(layers))
+		}
+	})
+}
+
+// Whatever a line says, it is refused or can be written for reading.
+func FuzzReadLine(f *testing.F) {
+	f.Add([]byte(`{"type":"packet","n":1,"time":0.5,"frame":"4500","packets":[{"id":1,"layers":[]}],"steps":[{"packet":1,"kind":"transmit","host":true,"func":"f","reason":"transmitted","output":1,"text":"x"}],"outputs":[{"packet":1,"interface":"eth0","frame":""}]}`))
+	f.Add([]byte(`{"type":"packet","steps":[{"packet":1,"kind":"hook"}]}`))
+	f.Add([]byte(`{"type":"timer","steps":[{"kind":"end","time":-3.25,"text":"\u001b[2J"}]}`))
+	f.Add([]byte(`{"type":"lost","time":1e9,"packets":3}`))
+	f.Add([]byte(`{"type":"start","epoch":1700000000.123456789}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		x, err := trace.ReadLine(b)
+		if err != nil {
+			return
+		}
+		switch x := x.(type) {
+		case *trace.Passage:
+			err = trace.WriteText(io.Discard, x, trace.Style{})
+		case *trace.Lost:
+			err = trace.WriteLost(io.Discard, x, trace.Style{})
+		case *trace.Life:
+			err = trace.WriteLife(io.Discard, x, trace.Style{})
+		}
+		if err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"goipvs/hooks"
 	"goipvs/internal/host"
+	"goipvs/internal/live/handed"
 	"goipvs/packet"
 	"goipvs/sched"
 	"goipvs/xmit"
@@ -15,7 +16,7 @@ import (
 // names. A reason that several packages give is there once: their meanings are
 // the same, and the hooks' words are taken.
 func Reasons() []packet.ReasonDoc {
-	all := slices.Concat(hooks.Reasons, xmit.Reasons, sched.Reasons, host.Reasons)
+	all := slices.Concat(hooks.Reasons, xmit.Reasons, sched.Reasons, host.Reasons, handed.Reasons)
 	slices.SortStableFunc(all, func(a, b packet.ReasonDoc) int { return strings.Compare(string(a.Reason), string(b.Reason)) })
 	return slices.CompactFunc(all, func(a, b packet.ReasonDoc) bool { return a.Reason == b.Reason })
 }

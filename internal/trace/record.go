@@ -240,6 +240,15 @@ type Listing struct {
 	Text    string  `json:"text"`
 }
 
+// Lost tells, in goipvs trace, of packets that were not told of: they came faster
+// than they could be told, or their lines faster than they were read.
+type Lost struct {
+	Type    string  `json:"type"`             // "lost"
+	Time    Seconds `json:"time"`             // by when
+	Packets uint64  `json:"packets"`          // since the last such line
+	Others  uint64  `json:"others,omitempty"` // ends of connections, likewise
+}
+
 // Life is the life of a connection or template, as --conn tells it: a line for
 // each, when it ended, or at the end for those that are there.
 type Life struct {

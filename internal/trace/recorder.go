@@ -19,6 +19,7 @@ type Recorder struct {
 	// IfName returns the name of the interface with an index; nil: interfaces
 	// have numbers.
 	IfName func(index int) string
+	IDs    *IDs // of connections; nil: its own
 
 	steps   []Step
 	packets []*tracked
@@ -30,8 +31,6 @@ type Recorder struct {
 	inside  bool // that function is running
 	last    int  // id of the packet of the last step
 
-	ids     map[conntrack.Ref]int
-	nextID  int
 	touched []conntrack.Ref
 	ended   []int
 	gone    []Conn // as they were
@@ -183,19 +182,10 @@ func (r *Recorder) conn(c *conntrack.Conn) int {
 }
 
 func (r *Recorder) id(ref conntrack.Ref) int {
-	if ref == 0 {
-		return 0
+	if r.IDs == nil {
+		r.IDs = &IDs{}
 	}
-	if r.ids == nil {
-		r.ids = map[conntrack.Ref]int{}
-	}
-	id, ok := r.ids[ref]
-	if !ok {
-		r.nextID++
-		id = r.nextID
-		r.ids[ref] = id
-	}
-	return id
+	return r.IDs.of(ref)
 }
 
 // end notes that a connection ended: what comes in its place gets an id of its
@@ -208,7 +198,7 @@ func (r *Recorder) end(c *conntrack.Conn) {
 		CPort: c.CPort, VPort: c.VPort, DPort: c.DPort, State: c.StateName(), Template: c.Flags&conntrack.Template != 0,
 		Ref: ref, Flags: c.Flags, Timeout: time.Duration(c.Timeout) * conntrack.Tick, InPkts: c.InPkts, Control: c.Control, NControl: c.NControl,
 	}))
-	delete(r.ids, ref)
+	r.IDs.forget(ref)
 	r.touched = slices.DeleteFunc(r.touched, func(x conntrack.Ref) bool { return x == ref })
 }
 

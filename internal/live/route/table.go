@@ -3,6 +3,7 @@ package route
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,7 @@ type key struct {
 }
 
 type link struct {
+	name     string
 	mtu      int
 	loopback bool
 }
@@ -181,6 +183,28 @@ func (t *Table) Link(index int) (mtu int, loopback bool) {
 	return l.mtu, l.loopback
 }
 
+// Name returns an interface's name, its number where it has none (any more).
+func (t *Table) Name(index int) string {
+	if l := t.link(index, t.gen.Load()); l.name != "" {
+		return l.name
+	}
+	return fmt.Sprintf("if%d", index)
+}
+
+// Names returns the names of all interfaces, in the order of their numbers.
+func (t *Table) Names() ([]string, error) {
+	links, err := t.nl.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("interfaces: %w", err)
+	}
+	slices.SortFunc(links, func(a, b netlink.Link) int { return a.Attrs().Index - b.Attrs().Index })
+	names := make([]string, len(links))
+	for i, l := range links {
+		names[i] = l.Attrs().Name
+	}
+	return names, nil
+}
+
 func (t *Table) link(index int, gen uint32) link {
 	t.mu.RLock()
 	l, ok := t.links[index]
@@ -192,7 +216,7 @@ func (t *Table) link(index int, gen uint32) link {
 	if err != nil {
 		return link{mtu: 1500}
 	}
-	l = link{nl.Attrs().MTU, nl.Attrs().RawFlags&unix.IFF_LOOPBACK != 0}
+	l = link{nl.Attrs().Name, nl.Attrs().MTU, nl.Attrs().RawFlags&unix.IFF_LOOPBACK != 0}
 	t.mu.Lock()
 	if gen == t.gen.Load() {
 		t.links[index] = l

@@ -1,0 +1,39 @@
+package live
+
+import (
+	"goipvs/internal/control"
+	"goipvs/internal/filter"
+	"goipvs/internal/live/tap"
+	"goipvs/internal/trace"
+	"goipvs/sched"
+)
+
+var _ control.Tracer = (*backend)(nil)
+
+// Trace implements control.Tracer.
+func (b *backend) Trace(expr string, packets int, send func(line []byte) error) error {
+	o := tap.Options{Packets: packets}
+	if expr != "" {
+		f, err := filter.Parse(expr)
+		if err != nil {
+			return err
+		}
+		o.Filter = f
+	}
+	return b.tap.Trace(o, send)
+}
+
+// describe says in a trace's first line what the director is.
+func (d *daemon) describe(s *trace.Start) {
+	s.Kernel = d.Kernel.String()
+	names, _ := d.routes.Names() // without, packets have theirs
+	for _, name := range names {
+		s.Interfaces = append(s.Interfaces, trace.Device{Name: name, Link: "raw"})
+	}
+	d.lines.Lock()
+	for _, l := range d.Setup {
+		s.Setup = append(s.Setup, l.Text)
+	}
+	d.lines.Unlock()
+	d.backend.View(func(t *sched.Table) { s.Services = trace.ServicesOf(t) })
+}
