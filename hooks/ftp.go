@@ -70,6 +70,16 @@ func payload(seg []byte) []byte {
 	return seg[n:]
 }
 
+// said returns the data of an established connection's segment, nil if there is
+// none. The packet is made one piece for it.
+func (c *call) said(cp *conntrack.Conn, seg []byte) []byte {
+	if cp.State != tcpEstablished {
+		return nil
+	}
+	c.p.Linearize(c.p.Len())
+	return payload(seg)
+}
+
 // Mangle implements xmit.Mangler: it is called before a request is translated.
 func (c *call) Mangle(cp *conntrack.Conn) bool { return c.ftpIn(cp) }
 
@@ -84,7 +94,7 @@ func (c *call) ftpIn(cp *conntrack.Conn) bool {
 		return false
 	}
 	ok := true
-	if data := payload(seg); data != nil && cp.State == tcpEstablished {
+	if data := c.said(cp, seg); data != nil {
 		ok = c.ftpCommand(cp, f, data)
 	}
 	return ok && (c.d.tracker != nil || conntrack.AdjustSeq(seg, &f.In, &f.Out))
@@ -137,7 +147,7 @@ func (c *call) ftpOut(cp *conntrack.Conn, f *conntrack.FTP) bool {
 	if seg == nil {
 		return false
 	}
-	if data := payload(seg); data != nil && cp.State == tcpEstablished && f.Mode != ftpActive {
+	if data := c.said(cp, seg); data != nil && f.Mode != ftpActive {
 		if !c.ftpAnswer(cp, f, data) {
 			return false
 		}
