@@ -83,10 +83,15 @@ func (c *Conn) Plain() bool { return c.Flags&(NoCPort|Template|OnePacket) == 0 &
 // Kernel: ip_vs_proto.c, ip_vs_state_name (6.1).
 func (c *Conn) StateName() string {
 	if c.Flags&Template != 0 {
-		if c.State&Assured != 0 {
+		// A reply to port 0 may find a template, and then leads it through the
+		// protocol's states.
+		switch c.State {
+		case 0:
+			return "NONE"
+		case Assured:
 			return "ASSURED"
 		}
-		return "NONE"
+		return "ERR!"
 	}
 	return StateName(c.Protocol, c.State)
 }
