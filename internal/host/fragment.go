@@ -12,6 +12,7 @@ type cutter struct {
 	h     *Host
 	p     *packet.Packet
 	d     *iface
+	ours  bool // fragments bear it that IPVS is done with the packet
 	count int
 }
 
@@ -28,7 +29,7 @@ func (c *cutter) send(header, data []byte) {
 	q, p := &h.tx, c.p
 	q.Set(p.Family, buf, packet.Headroom)
 	q.Kind, q.InIf, q.OutIf, q.Loopback = p.Kind, p.InIf, p.OutIf, p.Loopback
-	q.Mark, q.Ours, q.Route, q.Listener = p.Mark, p.Ours, p.Route, p.Listener
+	q.Mark, q.Ours, q.Route, q.Listener = p.Mark, c.ours, p.Route, p.Listener
 	q.Origin = arrived(p)
 	c.count++
 	h.finish(q, c.d)
@@ -54,7 +55,7 @@ func (h *Host) fragment4(p *packet.Packet, d *iface, mtu int) {
 		h.drop(p, ReasonTooBig, "ip_do_fragment")
 		return
 	}
-	c := cutter{h: h, p: p, d: d}
+	c := cutter{h: h, p: p, d: d, ours: p.Ours}
 	mtu -= hlen
 	header := append(make([]byte, 0, 60), b[:hlen]...)
 	pieces, first := s.cuts(p)
@@ -222,6 +223,7 @@ func fits6(pieces []piece, first, hlen, size int) bool {
 func (c *cutter) again6(header, data []byte, pieces []piece, first int) {
 	off, n := 0, first
 	for i := 0; ; i++ {
+		c.ours = c.p.Ours && i == 0
 		c.send6(header, data[off:off+n], off, i < len(pieces))
 		if i == len(pieces) {
 			return
@@ -242,7 +244,11 @@ func (c *cutter) anew6(header, data []byte, size int) {
 	}
 }
 
-// send6 sends one fragment, its headers completed.
+// send6 sends one fragment, its headers completed. A buffer made for a fragment
+// forgets that IPVS is done with the packet: one that loops back comes to the hooks
+// anew, unless its first piece was sent on as it was.
+//
+// Kernel: net/ipv6/ip6_output.c, ip6_copy_metadata (6.1).
 func (c *cutter) send6(header, data []byte, off int, more bool) {
 	word := uint16(off)
 	if more {
