@@ -10,10 +10,10 @@ func iptables(w *words, v6 bool) Command {
 	for w.more() {
 		switch w.next() {
 		case "-t", "--table":
-			w.one("mangle")
+			ofRule(w, "mangle")
 			mangle = true
 		case "-A", "--append":
-			w.one("PREROUTING")
+			ofRule(w, "PREROUTING")
 			appended = true
 		case "-i", "--in-interface":
 			c.In = w.dev()
@@ -31,7 +31,7 @@ func iptables(w *words, v6 bool) Command {
 			}
 			c.DPort, c.HasDPort = uint16(w.uint(16)), true
 		case "-j", "--jump":
-			w.one("MARK")
+			ofRule(w, "MARK")
 		case "--set-mark", "--set-xmark":
 			c.Mark, mark = uint32(w.uint(32)), true
 		default:
@@ -47,6 +47,13 @@ func iptables(w *words, v6 bool) Command {
 		w.fail(ErrNeed, "-j MARK --set-mark")
 	}
 	return c
+}
+
+// ofRule takes a word that a rule must have where it stands.
+func ofRule(w *words, want string) {
+	if got := w.next(); got != want {
+		w.fail(ErrRule, got)
+	}
 }
 
 var protocols = map[string]uint8{

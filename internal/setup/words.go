@@ -21,6 +21,7 @@ var (
 	ErrDevice  = errors.New("not an interface's name")
 	ErrOrder   = errors.New("time before the last one")
 	ErrNeed    = errors.New("missing word")
+	ErrRule    = errors.New("of firewall rules only marks in table mangle, chain PREROUTING are known, not")
 )
 
 // words is a cursor over the words of a line. The first error sticks; from then
