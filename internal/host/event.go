@@ -9,6 +9,8 @@ const (
 	ReasonChecksum           packet.Reason = "bad-header-checksum" // of the IPv4 header
 	ReasonDown               packet.Reason = "link-down"           // the interface is down
 	ReasonTooLong            packet.Reason = "frame-too-long"      // longer than the interface's MTU allows
+	ReasonARP                packet.Reason = "arp"                 // the host's own business
+	ReasonARPClaim           packet.Reason = "arp-claim"           // another station has an address of this host
 	ReasonNotIP              packet.Reason = "not-ip"              // neither IPv4 nor IPv6
 	ReasonNoIPv6             packet.Reason = "no-ipv6"             // the interface's MTU is too small for IPv6
 	ReasonOtherHost          packet.Reason = "other-host"          // the frame was for somebody else, or for everybody
@@ -18,7 +20,7 @@ const (
 	ReasonNotJoined          packet.Reason = "not-joined"          // a multicast to a group that nobody here listens to
 	ReasonOptions            packet.Reason = "bad-options"         // an option is malformed or asks for it
 	ReasonSourceRoute        packet.Reason = "source-route"        // source routes aren't followed
-	ReasonNoRoute            packet.Reason = "no-route"            // unreachable, blackhole, prohibit, or no route
+	ReasonNoRoute            packet.Reason = "unroutable"          // unreachable, blackhole, prohibit, or no route
 	ReasonNoForwarding       packet.Reason = "not-forwarding"      // this host is no router
 	ReasonTTL                packet.Reason = "ttl-expired"         // the time to live is over
 	ReasonTooBig             packet.Reason = "too-big"             // larger than the MTU and not to be fragmented

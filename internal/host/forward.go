@@ -130,7 +130,11 @@ func (h *Host) refuse(p *packet.Packet, err error) {
 		}
 		return
 	}
-	h.drop(p, ReasonNoRoute, "ip_error")
+	why := ReasonNoRoute
+	if !h.forward4 {
+		why = ReasonNoForwarding
+	}
+	h.drop(p, why, "ip_error")
 	if !h.forward4 || err == ErrInvalid || !h.errors.allow(source(p), h.now) {
 		return
 	}

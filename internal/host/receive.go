@@ -49,6 +49,8 @@ func (h *Host) receive(d *iface, frame []byte) {
 		h.drop(p, ReasonDown, "netif_rx")
 	case len(frame) > d.mtu+etherLen+vlanLen:
 		h.drop(p, ReasonTooLong, "veth_forward_skb")
+	case typ == etherARP:
+		h.receiveARP(p)
 	case typ != etherIPv4 && typ != etherIPv6:
 		h.drop(p, ReasonNotIP, "__netif_receive_skb_core")
 	case p.Kind == packet.ToOther:

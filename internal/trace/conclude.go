@@ -50,13 +50,18 @@ func Conclude(g *Passage) {
 	if g.Outcome != "" {
 		return
 	}
-	if len(g.Steps) > 0 && g.Steps[len(g.Steps)-1].Reason == host.ReasonNotIP && len(g.Frame) >= 14 {
-		g.Summary = fmt.Sprintf("Ethernet type 0x%04x, %d octets", binary.BigEndian.Uint16(g.Frame[12:]), len(g.Frame))
+	if len(g.Steps) > 0 && len(g.Frame) >= 14 {
+		switch g.Steps[len(g.Steps)-1].Reason {
+		case host.ReasonARP, host.ReasonARPClaim:
+			g.Summary = arpSummary(g.Frame[14:])
+		case host.ReasonNotIP:
+			g.Summary = fmt.Sprintf("Ethernet type 0x%04x, %d octets", binary.BigEndian.Uint16(g.Frame[12:]), len(g.Frame))
+		}
 	}
 	f := fateOf(g)
 	g.Outcome, g.Reason = f.outcome, f.reason
 	g.Text = f.sentence(g)
-	if f.outcome == Gone {
+	if f.outcome == Gone || f.outcome == Handled {
 		g.Advice = reasons[f.reason].Advice
 	}
 }
@@ -108,6 +113,11 @@ type fate struct {
 	by      *Choice
 	tmpl    int
 	errors  []string // ICMP errors that left
+}
+
+// passedICMP are reasons why ICMP messages pass.
+var passedICMP = map[packet.Reason]bool{
+	hooks.ReasonNotError: true, hooks.ReasonBadICMP: true, hooks.ReasonQuotedFrag: true, hooks.ReasonOtherTunnel: true,
 }
 
 // fateOf follows the packet, its fragments and its copies.
@@ -162,12 +172,17 @@ func fateOf(g *Passage) fate {
 			if s.Verdict == "DROP" || effect == packet.Lost {
 				set(Gone, s)
 			}
+			if s.Reason == hooks.ReasonProtocol && passedICMP[f.role] {
+				continue // ICMP is no protocol that is balanced; why this one passes was said before
+			}
 			if s.Kind == "verdict" && s.Reason != hooks.ReasonOurs && (f.role == "" || reasons[f.role].Effect == packet.Passes) {
 				f.role, f.icmp = s.Reason, strings.Contains(s.Func, "icmp")
 			}
-			if s.Reason == hooks.ReasonWaiting || s.Reason == host.ReasonNeighbourBusiness {
+			if s.Reason == hooks.ReasonWaiting {
 				f.reason, f.in = s.Reason, s.Func
 			}
+		case "handle":
+			f.reason, f.in = s.Reason, s.Func
 		}
 	}
 	if f.outcome == Sent || f.outcome == Delivered || f.reason == "" {

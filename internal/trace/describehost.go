@@ -31,6 +31,9 @@ func (r *Recorder) describeHost(s *Step, e packet.Event) {
 		s.Kind, s.Text = "mark", fmt.Sprintf("mark %d", e.Mark)
 	case host.Dropped:
 		s.Kind, s.Verdict, s.Text = "drop", xmit.Drop.String(), meaning(e.Why)
+		if reasons[e.Why].Effect == packet.Done {
+			s.Kind, s.Verdict = "handle", ""
+		}
 	case host.Queued:
 		s.Kind, s.Text = "queue", fmt.Sprintf("%d octets of the datagram are here so far, at %s", e.Have, e.User)
 	case host.Reassembled:

@@ -57,7 +57,7 @@ type Passage struct {
 	Outcome   string        `json:"outcome,omitempty"`   // what became of the packet: "sent", "delivered", "waiting", "lost", "handled", or "skipped": none that came
 	Reason    packet.Reason `json:"reason,omitempty"`    // the deciding one (docs/reasons.md)
 	Text      string        `json:"text"`                // what became of it and why, in a sentence
-	Advice    string        `json:"advice,omitempty"`    // of a packet that was lost or skipped: what one can do about it, or look at
+	Advice    string        `json:"advice,omitempty"`    // of a packet that went no further: what one can do about it, or look at
 	Packets   []Packet      `json:"packets,omitempty"`   // what the steps are about: the packet, and those made on its account
 	Steps     []Step        `json:"steps,omitempty"`     // in the order in which they happened
 	Outputs   []Output      `json:"outputs,omitempty"`   // frames that left, in order

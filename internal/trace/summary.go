@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"goipvs/internal/host"
 	"goipvs/packet"
 )
 
@@ -29,7 +30,7 @@ func summary(f packet.Family, b []byte, depth int) string {
 		fmt.Fprintf(&s, " %s", flags)
 	}
 	fmt.Fprintf(&s, " ttl %d length %d", ttl(f, b), len(b))
-	if inner, at := within(&h, b); inner != 0 && depth < 3 && at < len(b) {
+	if inner, at := within(&h, b); inner != 0 && depth < 3 && at < len(b) && h.FragOff == 0 && !laterFragment(f, b) {
 		fmt.Fprintf(&s, " { %s }", summary(inner, b[at:], depth+1))
 	}
 	return s.String()
@@ -96,4 +97,16 @@ func flagNames(f uint8) string {
 		}
 	}
 	return strings.Join(names, "+")
+}
+
+// arpSummary returns what a message of ARP says, in a line.
+func arpSummary(b []byte) string {
+	a, ok := host.ParseARP(b)
+	switch {
+	case !ok:
+		return fmt.Sprintf("ARP, %d octets", len(b))
+	case a.Reply:
+		return fmt.Sprintf("ARP %s is at %s", a.Sender.Netip(packet.IPv4), mac(a.SenderMAC))
+	}
+	return fmt.Sprintf("ARP who has %s? asks %s at %s", a.Target.Netip(packet.IPv4), a.Sender.Netip(packet.IPv4), mac(a.SenderMAC))
 }

@@ -200,7 +200,7 @@ func (t *text) hostStep(s *Step, last bool) {
 var hostWords = map[string]string{
 	"receive": "received", "routing": "routed", "sending": "sent", "mark": "marked", "queue": "kept", "reassemble": "whole",
 	"end": "ends", "fragment": "fragments", "resolve": "waits", "transmit": "out", "loop": "looped", "deliver": "in", "icmp": "ICMP",
-	"verdict": "verdict",
+	"verdict": "verdict", "handle": "handled",
 }
 
 // step writes what a kernel function of IPVS decides.

@@ -109,7 +109,7 @@ const hostPlaces = {
 
 function placeOf(step, prev) {
   if (step.hook) return hookID(step.point, step.priority);
-  if (step.kind === "drop" && prev === "in") return "pre";
+  if ((step.kind === "drop" || step.kind === "handle") && prev === "in") return "pre";
   return hostPlaces[step.kind] || prev;
 }
 
