@@ -37,6 +37,8 @@ The form of --json: docs/explain-json.md.`,
 	f := cmd.Flags()
 	f.Var(&a.packets, "packet", "only these packets, by their `numbers` in the capture: 3 or 3,7-9")
 	f.StringVar(&a.filter, "filter", "", "only packets for which a tcpdump `expression` holds, as they came or as they left")
+	f.BoolVar(&a.lost, "lost", false, "only packets that were lost")
+	f.BoolVar(&a.brief, "brief", false, "a line for each packet, and how many there were of each kind")
 	f.BoolVar(&a.conn, "conn", false, "the life of each connection instead, from its first packet to its end")
 	f.StringVar(&a.pcapng, "pcapng", "", "write a `file` with the frames that came and that left, a comment on each, for Wireshark")
 	f.StringVar(&a.observed, "observed", "", "compare with what a real director sent, a `capture`: explain the packet where it first differs")
@@ -50,30 +52,34 @@ The form of --json: docs/explain-json.md.`,
 // explainArgs are the options of explain.
 type explainArgs struct {
 	replayArgs
-	packets    explain.Numbers
-	filter     string
-	pcapng     string
-	html       string
-	small      bool // html
-	observed   string
-	conn, json bool
-	color      string
+	packets     explain.Numbers
+	filter      string
+	lost, brief bool
+	pcapng      string
+	html        string
+	small       bool // html
+	observed    string
+	conn, json  bool
+	color       string
 }
 
 func (a *explainArgs) run(name string, stdout io.Writer) (err error) {
+	choice := explain.Choice{Packets: a.packets, Lost: a.lost}
+	more := a.json || a.conn || a.brief || a.filter != "" || !choice.All()
 	switch {
-	case a.html != "" && (a.pcapng != "" || a.observed != "" || a.json || a.conn || a.filter != "" || len(a.packets) > 0):
+	case a.html != "" && (a.pcapng != "" || a.observed != "" || more):
 		return errors.New("--html goes alone")
-	case a.pcapng != "" && (a.json || a.conn):
-		return errors.New("--pcapng goes without --json and --conn")
-	case a.observed != "" && (a.pcapng != "" || a.json || a.conn || a.filter != "" || len(a.packets) > 0):
+	case a.pcapng != "" && (a.json || a.conn || a.brief):
+		return errors.New("--pcapng goes without --json, --conn and --brief")
+	case a.observed != "" && (a.pcapng != "" || more):
 		return errors.New("--observed goes alone")
+	case a.brief && (a.json || a.conn):
+		return errors.New("--brief goes without --json and --conn")
 	}
 	color, err := colored(a.color, stdout)
 	if err != nil {
 		return err
 	}
-	choice := explain.Choice{Packets: a.packets}
 	if a.filter != "" {
 		if choice.Filter, err = filter.Parse(a.filter); err != nil {
 			return err
@@ -107,11 +113,24 @@ func (a *explainArgs) run(name string, stdout io.Writer) (err error) {
 // explain writes the explanation to w.
 func (a *explainArgs) explain(s *source, w io.Writer, c explain.Choice, st trace.Style) error {
 	out := bufio.NewWriter(w)
-	_, err := explain.Run(s.Config, a.sink(out, c, st))
-	if err != nil {
+	chosen, of := 0, 0
+	_, err := explain.Run(s.Config, a.sink(out, c.All(), func(g *trace.Passage) bool {
+		if g.Type == "packet" {
+			of++
+		}
+		if !c.Has(g) {
+			return false
+		}
+		chosen++
+		return true
+	}, st))
+	if err := errors.Join(err, out.Flush()); err != nil {
 		return err
 	}
-	return out.Flush()
+	if of > 0 && chosen == 0 {
+		return answerNo(fmt.Errorf("none of the %d packets is one of those asked for", of))
+	}
+	return nil
 }
 
 // page writes the explanation as a page.
@@ -168,25 +187,27 @@ func (a *explainArgs) compare(s *source, w io.Writer, st trace.Style) error {
 	return nil
 }
 
-// sink returns what writes the explanation.
-func (a *explainArgs) sink(w io.Writer, c explain.Choice, st trace.Style) explain.Sink {
+// sink returns what writes the explanation of all packets, or of those chosen.
+func (a *explainArgs) sink(w io.Writer, all bool, chosen func(*trace.Passage) bool, st trace.Style) explain.Sink {
 	var sink explain.Sink
 	switch {
 	case a.conn && a.json:
-		return explain.LivesJSON(w, c.Has)
+		return explain.LivesJSON(w, chosen)
 	case a.conn:
-		return explain.LivesText(w, st, c.Has)
+		return explain.LivesText(w, st, chosen)
 	case a.json:
 		sink = explain.NewJSON(w)
 	case a.pcapng != "":
 		sink = explain.NewPcapNG(w)
+	case a.brief:
+		sink = &explain.Brief{W: w, Style: st}
 	default:
 		sink = &explain.Text{W: w, Style: st}
 	}
-	if c.All() {
+	if all {
 		return sink
 	}
-	return &explain.Select{Sink: sink, Choice: c}
+	return &explain.Select{Sink: sink, Chosen: chosen}
 }
 
 // colored reports whether the output is to have colours, by what --color says.

@@ -14,14 +14,16 @@ import (
 type Choice struct {
 	Packets Numbers        // none: all
 	Filter  *filter.Filter // holds for the packet as it came or for what left on its account; nil: all
+	Lost    bool           // only those that were lost
 }
 
 // All reports whether it is all of them.
-func (c *Choice) All() bool { return len(c.Packets) == 0 && c.Filter == nil }
+func (c *Choice) All() bool { return len(c.Packets) == 0 && c.Filter == nil && !c.Lost }
 
 // Has reports whether a packet is one of them.
 func (c *Choice) Has(g *trace.Passage) bool {
-	return g.Type == "packet" && (len(c.Packets) == 0 || c.Packets.Has(g.N)) && (c.Filter == nil || c.matches(g))
+	return g.Type == "packet" && (!c.Lost || g.Outcome == trace.Gone) && (len(c.Packets) == 0 || c.Packets.Has(g.N)) &&
+		(c.Filter == nil || c.matches(g))
 }
 
 func (c *Choice) matches(g *trace.Passage) bool {
@@ -44,12 +46,12 @@ func (c *Choice) matches(g *trace.Passage) bool {
 // it leaves out.
 type Select struct {
 	Sink
-	Choice
+	Chosen func(*trace.Passage) bool
 }
 
 // Passage implements Sink.
 func (s *Select) Passage(g *trace.Passage) error {
-	if !s.Has(g) {
+	if !s.Chosen(g) {
 		return nil
 	}
 	return s.Sink.Passage(g)

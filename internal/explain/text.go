@@ -23,9 +23,12 @@ func (t *Text) Passage(g *trace.Passage) error { return trace.WriteText(t.W, g, 
 func (*Text) Listing(*trace.Listing) error { return nil }
 
 // End implements Sink.
-func (t *Text) End(e *trace.End) error {
+func (t *Text) End(e *trace.End) error { return notes(t.W, e) }
+
+// notes writes what there is to say of a replay as a whole.
+func notes(w io.Writer, e *trace.End) error {
 	for _, n := range e.Notes {
-		if _, err := fmt.Fprintln(t.W, n); err != nil {
+		if _, err := fmt.Fprintln(w, n); err != nil {
 			return err
 		}
 	}
