@@ -20,7 +20,7 @@ import (
 )
 
 // corpora are the folders of recorded cases.
-var corpora = []string{"../../testdata/corpus", "../../testdata/corpus-7.3", "../../testdata/found"}
+var corpora = []string{"../../testdata/corpus", "../../testdata/corpus-7.3", "../../testdata/found", "../../testdata/puzzles", "../../testdata/guide"}
 
 // caseDirs returns all recorded cases.
 func caseDirs(t testing.TB) (dirs []string) {

@@ -19,11 +19,17 @@ const newer = corpus + "-7.3"
 // found has what the differential fuzzer found (make oracle-fuzz), made small.
 const found = corpus + "/../found"
 
+// puzzles and guide have the recordings that the documentation explains.
+const (
+	puzzles = corpus + "/../puzzles"
+	guide   = corpus + "/../guide"
+)
+
 // cases returns the folders of all recorded cases, of either kernel.
 func cases(t *testing.T) []string {
 	t.Helper()
 	var files []string
-	for _, dir := range []string{corpus, newer, found} {
+	for _, dir := range []string{corpus, newer, found, puzzles, guide} {
 		all, err := filepath.Glob(dir + "/*/" + MetaFile)
 		if err != nil || len(all) == 0 {
 			t.Fatalf("%s: no cases: %v", dir, err)

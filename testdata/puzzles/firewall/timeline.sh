@@ -1,0 +1,1 @@
+at 3.205717 ipvsadm -Lnc

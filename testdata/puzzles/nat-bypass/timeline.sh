@@ -1,0 +1,1 @@
+at 3.699996 ipvsadm -Lnc
