@@ -5,20 +5,33 @@ package sched
 // Nothing of it is in the Stats before Fold.
 type Ledger struct {
 	table *Table
-	lines []line   // by the server's number
-	open  []uint32 // numbers of those with something to fold
+	pages []*page // by the server's number
+	open  uint32  // the line that was opened last
 }
+
+// page is room for pageLines servers. A ledger grows by one at a time: making
+// all lines anew for more of them would keep packets waiting.
+type page [pageLines]line
+
+const pageLines = 128
 
 // line is what a Ledger has counted for a server, its service and the total.
 type line struct {
 	Counters
-	open bool
+	next uint32 // closed while there is nothing to fold, else the line opened before
 }
+
+// What a line's number can be beside a server's, which have firstLine added.
+const (
+	closed    = iota
+	lastLine  // no other was opened before
+	firstLine // the line of server 0
+)
 
 // NewLedger returns a ledger for the table's servers, those to come included.
 // It belongs to the changes.
 func (t *Table) NewLedger() *Ledger {
-	l := &Ledger{table: t}
+	l := &Ledger{table: t, open: lastLine}
 	l.grow(len(t.dests))
 	t.ledgers = append(t.ledgers, l)
 	return l
@@ -26,19 +39,18 @@ func (t *Table) NewLedger() *Ledger {
 
 // grow makes room for n servers, so that counting takes no memory.
 func (l *Ledger) grow(n int) {
-	if n > len(l.lines) {
-		l.lines = append(l.lines, make([]line, n-len(l.lines))...)
-		if cap(l.open) < len(l.lines) { // not for each server anew
-			l.open = append(make([]uint32, 0, cap(l.lines)), l.open...)
-		}
+	for len(l.pages)*pageLines < n {
+		l.pages = append(l.pages, new(page))
 	}
 }
 
+// at returns the line of a server.
+func (l *Ledger) at(id uint32) *line { return &l.pages[id/pageLines][id%pageLines] }
+
 func (l *Ledger) line(d *Dest) *line {
-	x := &l.lines[d.ID]
-	if !x.open {
-		x.open = true
-		l.open = append(l.open, d.ID)
+	x := l.at(d.ID)
+	if x.next == closed {
+		x.next, l.open = l.open, d.ID+firstLine
 	}
 	return x
 }
@@ -70,14 +82,15 @@ func (l *Ledger) Conn(d *Dest, s *Service) {
 // Fold moves what was counted to the Stats of servers, services and total. It
 // needs what counting needs, and that the table doesn't change.
 func (l *Ledger) Fold() {
-	for _, id := range l.open {
-		x, d := &l.lines[id], l.table.dests[id]
+	for l.open != lastLine {
+		id := l.open - firstLine
+		x, d := l.at(id), l.table.dests[id]
 		d.Stats.Add(&x.Counters)
 		d.svc.Stats.Add(&x.Counters)
 		l.table.Total.Add(&x.Counters)
+		l.open = x.next
 		*x = line{}
 	}
-	l.open = l.open[:0]
 }
 
 // Fold folds all ledgers: before a number gets another server, or a server

@@ -67,17 +67,35 @@ func TestLedger(t *testing.T) {
 	}
 }
 
-// A server that comes after the ledger was made is counted like the others.
+// Servers that come after the ledger was made are counted like the others, and
+// once, also beyond its first page. Counting takes no memory.
 func TestLedgerGrows(t *testing.T) {
 	s := newService(t, "rr", 0)
 	l := s.table.NewLedger()
-	for i := range 10 {
-		d := add(t, s, DestConfig{DestKey: server(i + 1), Weight: 1})
-		l.In(d, i)
+	var all []*Dest
+	for i := range 2*pageLines + 1 {
+		all = append(all, add(t, s, DestConfig{DestKey: server(i + 1), Weight: 1}))
 	}
-	l.Fold()
-	s.Stats.Estimate()
-	if c, _ := s.Stats.Read(); c.InPkts != 10 || c.InBytes != 45 {
-		t.Errorf("%+v", c)
+	for range 3 {
+		s.Stats.Zero()
+		if n := testing.AllocsPerRun(1, func() { // which runs it twice
+			for i, d := range all {
+				l.In(d, i)
+				l.Out(d, 1)
+			}
+		}); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+		l.Fold()
+		l.Fold()
+		s.Stats.Estimate()
+		want := Counters{InPkts: 514, OutPkts: 514, InBytes: 2 * 256 * 257 / 2, OutBytes: 514}
+		if c, _ := s.Stats.Read(); c != want {
+			t.Errorf("%+v, want %+v", c, want)
+		}
+	}
+	all[0].Stats.Estimate()
+	if c, _ := all[0].Stats.Read(); c.OutPkts != 6 {
+		t.Errorf("the first server: %+v", c)
 	}
 }
