@@ -34,8 +34,13 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if os.Getenv(envSocket) != "" {
+	switch {
+	case os.Getenv(envSocket) != "":
 		os.Exit(daemonMain())
+	case os.Getenv(envAdmin) != "":
+		os.Exit(adminMain())
+	case os.Getenv(envSpin) != "":
+		os.Exit(spinMain())
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -62,11 +67,11 @@ func daemonMain() int {
 // process is a daemon in a process of its own.
 type process struct {
 	cmd *exec.Cmd
-	t   *testing.T
+	t   testing.TB
 }
 
 // start starts one on a host and waits until it is ready.
-func start(t *testing.T, ns *nstest.NS, socket, text string) *process {
+func start(t testing.TB, ns *nstest.NS, socket, text string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command("/proc/self/exe"), t: t}
 	p.cmd.Env = append(os.Environ(), envSocket+"="+socket, envSetup+"="+text)
