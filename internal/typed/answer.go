@@ -40,11 +40,24 @@ const (
 	most6 = 1280 - packet.SizeIPv6 - packet.SizeICMP
 )
 
+// parseIP parses the header of a datagram, which nobody looked at on receipt where
+// it came out of a tunnel.
+func parseIP(b []byte, h *packet.Header) bool {
+	if len(b) == 0 {
+		return false
+	}
+	f := packet.Family(b[0] >> 4)
+	if f != packet.IPv4 && f != packet.IPv6 {
+		return false
+	}
+	return packet.ParseHeader(f, b, 0, h) && h.Len >= packet.SizeIPv4 && h.Len <= len(b)
+}
+
 // answerTo makes the reply to a datagram that left, or the error about it.
 func (l *line) answerTo(b []byte) ([]byte, error) {
 	var h packet.Header
 	for {
-		if len(b) == 0 || !packet.ParseHeader(packet.Family(b[0]>>4), b, 0, &h) {
+		if !parseIP(b, &h) {
 			return nil, errors.New("what it put out is no IP datagram")
 		}
 		if l.kind != "" || h.Protocol != packet.ProtoIPIP && h.Protocol != packet.ProtoIPv6 {
