@@ -44,10 +44,27 @@ type wheel struct {
 	firing [levels]uint32
 	left   int // levels whose list may have timers still
 	epochs [levels * lvlSize]uint8
+
+	last struct { // the last slot that was looked for, and when
+		clk, expires uint64
+		at           int
+		mark         uint16
+	}
 }
 
 // mark is what Conn.slot says of a timer in a slot now.
 func (w *wheel) mark(at int) uint16 { return uint16(at+1)<<1 | uint16(w.epochs[at]) }
+
+// place returns the slot of a timer that is due at a tick, and its mark. Packets
+// that come in a tick, of connections in the same state, ask for the same.
+func (w *wheel) place(expires uint64) (at int, mark uint16) {
+	l := &w.last
+	if l.clk != w.clk || l.expires != expires {
+		at := w.slot(expires)
+		l.clk, l.expires, l.at, l.mark = w.clk, expires, at, w.mark(at)
+	}
+	return l.at, l.mark
+}
 
 // slot returns the place of a timer that is due at a tick.
 //
@@ -96,15 +113,15 @@ func (w *wheel) next() (uint64, bool) {
 //
 // Kernel: kernel/time/timer.c, __mod_timer (6.1).
 func (s *Shard) arm(c *Conn, expires uint64) {
-	at := s.wheel.slot(expires)
+	at, mark := s.wheel.place(expires)
 	c.expires = uint32(expires)
-	if c.slot == s.wheel.mark(at) {
+	if c.slot == mark {
 		return
 	}
 	s.disarm(c)
 	i := uint32(c.self & maxConns)
 	head := s.wheel.heads[at]
-	c.slot, c.tnext, c.tprev = s.wheel.mark(at), head, 0
+	c.slot, c.tnext, c.tprev = mark, head, 0
 	if head != 0 {
 		s.at(head).tprev = i
 	}

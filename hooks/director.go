@@ -139,12 +139,17 @@ func (d *Director) long(pt Point, p *packet.Packet, h *packet.Header, m mode) xm
 	// Field by field: a literal would be made elsewhere and copied here.
 	var c call
 	c.d, c.p, c.pt, c.mode, c.h = d, p, pt, m, *h
-	c.x.Stack, c.x.Settings, c.x.Random, c.x.Tracker = d.stack, &d.xmit, d.random, d.tracker
+	c.x = d.context()
 	v := c.run()
 	if c.uncounted > 0 {
 		c.countLoose()
 	}
 	return v
+}
+
+// context returns what the transmitters work with for a packet.
+func (d *Director) context() xmit.Context {
+	return xmit.Context{Stack: d.stack, Settings: &d.xmit, Random: d.random, Tracker: d.tracker}
 }
 
 // run is Hook.

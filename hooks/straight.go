@@ -8,12 +8,11 @@ import (
 )
 
 // The straight way is that of nearly all packets: segments and datagrams of
-// connections that there are, to a server on another host by NAT or DR, and back
-// by NAT. It does in one go what the hook functions of the point do one after
-// the other. A packet about which anything else might be asked takes the long
-// way: requests and replies then return false and have changed nothing. So does
-// one with a listener, and so the two are compared: with a listener and without
-// one the same must happen.
+// connections that there are, to a server, and back by NAT. It does in one go
+// what the hook functions of the point do one after the other. A packet about
+// which anything else might be asked takes the long way: straight then returns
+// false and has changed nothing. So does one with a listener, and so the two are
+// compared: with a listener and without one the same must happen.
 
 // winding are the modes in which no packet goes straight.
 const winding = asksServers | ownTimeouts
@@ -55,13 +54,9 @@ func (d *Director) straightIn(p *packet.Packet, h *packet.Header) (xmit.Verdict,
 	}
 	s := d.conns.Spot(&k.Client, k.Protocol, k.CPort)
 	s.Lock()
-	cp, dest := d.plain(s.In(&k))
+	cp := s.In(&k)
+	dest := d.plain(cp)
 	if dest == nil {
-		s.Unlock()
-		return 0, false
-	}
-	rt := xmit.Way(d.stack, p, cp, dest)
-	if rt == nil {
 		s.Unlock()
 		return 0, false
 	}
@@ -69,6 +64,10 @@ func (d *Director) straightIn(p *packet.Packet, h *packet.Header) (xmit.Verdict,
 	lane.tally[countNoReply]++
 	lane.ledger.In(dest, len(b))
 	d.move(s.Shard, cp, dest, conntrack.Input, b[h.Len:])
+	rt := xmit.Way(d.stack, p, cp, dest)
+	if rt == nil {
+		return d.transmit(s.Shard, p, h, cp, dest), true
+	}
 	xmit.Straight(d.tracker, p, h, cp, rt)
 	cp.InPkts++
 	s.Put(cp)
@@ -76,6 +75,22 @@ func (d *Director) straightIn(p *packet.Packet, h *packet.Header) (xmit.Verdict,
 	s.Unlock()
 	d.stack.LocalOut(p)
 	return xmit.Stolen, true
+}
+
+// transmit is the rest of straightIn where there is no xmit.Way.
+func (d *Director) transmit(s *conntrack.Shard, p *packet.Packet, h *packet.Header, cp *conntrack.Conn, dest *sched.Dest) xmit.Verdict {
+	x := d.context()
+	v := x.Transmit(&xmit.Call{Packet: p, Header: *h, Conn: cp, Shard: s, Dest: dest})
+	cp.InPkts++
+	s.Put(cp)
+	why := ReasonRequest
+	if x.Dropped != "" {
+		why = x.Dropped
+	}
+	d.lanes[s.Number()].tally[place(v, why)]++
+	s.Unlock()
+	x.Flush()
+	return v
 }
 
 // straightOut is ForwardICMP, which looks at no other protocol, and Reply.
@@ -91,11 +106,17 @@ func (d *Director) straightOut(p *packet.Packet, h *packet.Header) (xmit.Verdict
 	s := d.conns.Spot(&k.Virtual, k.Protocol, k.VPort)
 	s.Lock()
 	defer s.Unlock()
-	cp, dest := d.plain(s.Out(&k))
+	lane := &d.lanes[s.Number()]
+	cp := s.Out(&k)
+	if cp == nil {
+		lane.tally[countNoError]++
+		lane.tally[countNoReply]++
+		return xmit.Accept, true
+	}
+	dest := d.plain(cp)
 	if dest == nil || sched.Forward(cp.Forward()) != sched.Masq {
 		return 0, false
 	}
-	lane := &d.lanes[s.Number()]
 	lane.tally[countNoError]++
 	xmit.SNAT(p, h, cp)
 	if !d.reroute(Forward, p) {
@@ -112,17 +133,17 @@ func (d *Director) straightOut(p *packet.Packet, h *packet.Header) (xmit.Verdict
 	return xmit.Accept, true
 }
 
-// plain returns a connection and its server, which takes packets; nil if cp is
-// nil, or has something about it that asks for the long way.
-func (d *Director) plain(cp *conntrack.Conn) (*conntrack.Conn, *sched.Dest) {
+// plain returns a connection's server; nil if there is no connection, it has no
+// server that takes packets, or something about it asks for the long way.
+func (d *Director) plain(cp *conntrack.Conn) *sched.Dest {
 	if cp == nil || !cp.Plain() {
-		return nil, nil
+		return nil
 	}
 	dest := d.table.Dest(cp.DestID)
 	if dest == nil || !dest.Available {
-		return nil, nil
+		return nil
 	}
-	return cp, dest
+	return dest
 }
 
 // move lets the state machine see a packet.

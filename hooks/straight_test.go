@@ -50,29 +50,36 @@ func TestStraight(t *testing.T) {
 	}{
 		{"NAT v4", vip4, rs4, from(1), true}, {"NAT v6", vip6, rs6, from6(1), true},
 		{"DR v4", vip4, rs4 + "|80 -g", from(1), false}, {"DR v6", vip6, rs6 + "|80 -g", from6(1), false},
+		{"IPIP v4", vip4, rs4 + "|80 -i", from(1), false}, {"GUE v6", vip6, rs6 + "|80 -i gue", from6(1), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
 			svc{vip: c.vip}.add(w, c.server)
 			w.in(c.client.TCP(1024, 80, syn, nil))
-			straight := func(pt Point, b []byte) bool {
+			straight := func(pt Point, b []byte) (done, ours bool) {
 				p := packettest.Arrived(b, pt == LocalIn)
 				var h packet.Header
 				if !p.ParseHeader(&h) || !h.Plain(p.Data()) {
-					return false
+					return false, false
 				}
-				_, done := w.straight(pt, p, &h)
-				return done
+				_, done = w.straight(pt, p, &h)
+				return done, p.Ours
 			}
-			if !straight(LocalIn, c.client.TCP(1024, 80, ack, packettest.Payload(9))) {
+			if done, _ := straight(LocalIn, c.client.TCP(1024, 80, ack, packettest.Payload(9))); !done {
 				t.Error("a request goes the long way")
 			}
-			if straight(LocalIn, c.client.TCP(1024, 80, syn, nil)) || straight(LocalIn, c.client.TCP(1025, 80, ack, nil)) {
-				t.Error("what opens a connection, or has none, goes straight")
+			if w.sent = w.stack.Sent(); len(w.sent) != 1 {
+				t.Errorf("%d packets sent", len(w.sent))
 			}
-			reply := packettest.IP{Src: strings.TrimSuffix(c.server, "|80 -g"), Dst: c.client.Src}
-			if straight(Forward, reply.TCP(8080, 1024, ack, nil)) != c.nat {
-				t.Error("a reply goes another way")
+			for _, b := range [][]byte{c.client.TCP(1024, 80, syn, nil), c.client.TCP(1025, 80, ack, nil)} {
+				if done, _ := straight(LocalIn, b); done {
+					t.Error("what opens a connection, or has none, goes straight")
+				}
+			}
+			server, _, _ := strings.Cut(c.server, "|")
+			reply := packettest.IP{Src: server, Dst: c.client.Src}
+			if done, ours := straight(Forward, reply.TCP(8080, 1024, ack, nil)); !done || ours != c.nat {
+				t.Errorf("a reply goes straight: %v, is IPVS's: %v", done, ours)
 			}
 		})
 	}
