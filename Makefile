@@ -12,7 +12,11 @@ ERRCHECK    = github.com/kisielk/errcheck@v1.30.0
 INEFFASSIGN = github.com/gordonklaus/ineffassign@v0.2.0
 MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 
-.PHONY: build run test tools lint install race bench bench-go bench-live fuzz oracle oracle-wrap selftest-vm oracle-fuzz clean
+# Builds of the command go by its profile; what is only tested or analysed need not.
+PROFILE = cmd/goipvs/default.pgo
+test lint race fuzz: export GOFLAGS += -pgo=off
+
+.PHONY: build run test tools lint install race bench bench-go bench-live pgo fuzz oracle oracle-wrap selftest-vm oracle-fuzz clean
 
 build: ## the binary, static, with the engine for the page's playground in it
 	@$(GO) run ./internal/page/pack internal/page/assets
@@ -47,7 +51,7 @@ race: ## the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(PKG)
 
 bench: ## the engine's figures: [SIZES=1000000,10000000] [ROUNDS=1] [TIME=1s] [AGAINST=commit]
-	$(GO) build -o bin/benchengine ./internal/bench/cmd/benchengine
+	$(GO) build -pgo=$(PROFILE) -o bin/benchengine ./internal/bench/cmd/benchengine
 	@if [ -n "$(AGAINST)" ]; then GO="$(GO)" ./.ci/bench-against "$(AGAINST)" bin/benchengine-against; fi
 	bin/benchengine --sizes $(or $(SIZES),1000000,10000000) --rounds $(or $(ROUNDS),1) --for $(or $(TIME),1s) \
 		--against "$(if $(AGAINST),bin/benchengine-against)"
@@ -59,6 +63,14 @@ bench-live: build ## beside kernel DNAT, HAProxy, nginx, as root: [ROUNDS=5] [TI
 	@.ci/peers
 	$(GO) build -o bin/benchlive ./internal/bench/cmd/benchlive
 	bin/benchlive --rounds $(or $(ROUNDS),5) --for $(or $(TIME),1s) --peers "$(PEERS)" --measure "$(MEASURE)" --nice $(or $(NICE),0) --profiles "$(PROFILES)"
+
+pgo: build ## the profile that builds go by, from the engine and the daemon at work, as root: [NICE=-10]
+	$(GO) build -o bin/benchengine ./internal/bench/cmd/benchengine
+	$(GO) build -o bin/benchlive ./internal/bench/cmd/benchlive
+	@mkdir -p out/pgo
+	bin/benchengine --json --pauses=false --sizes 1000000 --for 500ms --cpuprofile out/pgo/engine > out/pgo/engine.json
+	bin/benchlive --rounds 1 --for 3s --peers goipvs --measure up,down,connects,requests-1,requests-64,udp --nice $(or $(NICE),0) --cpuprofile out/pgo/live -o out/pgo
+	$(GO) tool pprof -proto -output $(PROFILE) out/pgo/engine out/pgo/live
 
 fuzz: ## every fuzz target, FUZZTIME each, one after the other
 	@for pkg in $$($(GO) list $(PKG)); do \

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"syscall"
 
@@ -19,7 +20,7 @@ import (
 )
 
 func newRunCommand(socket *string) *cobra.Command {
-	var setupFile, rulesFile string
+	var setupFile, rulesFile, profile string
 	o := live.Options{}
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -59,7 +60,11 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 			o.Log = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "goipvs:", s) }
 			o.Ready = func() { o.Log("ready, control socket " + o.Socket) }
 			processors(&o)
-			err = live.Run(ctx, o)
+			end, err := startProfile(profile)
+			if err != nil {
+				return answerNo(err)
+			}
+			err = errors.Join(live.Run(ctx, o), end())
 			switch {
 			case err == nil || isInput(err):
 				return err
@@ -80,8 +85,30 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 	f.Var((*injectFlag)(&o.Inject), "inject", "`how` packets are sent on: raw, through OUTPUT and POSTROUTING as IPVS does; packet, past them and octet for octet; auto, packet while no rule there could see the difference")
 	kernelVar(f, &o.Kernel)
 	f.StringVar(&o.Metrics, "metrics", "", "`ADDRESS:PORT` to show metrics at, for Prometheus, at that address alone")
+	f.StringVar(&profile, "cpuprofile", "", "`file` for a profile of the processor's time, as go tool pprof reads it")
+	if err := f.MarkHidden("cpuprofile"); err != nil {
+		panic(err) // there is such a flag
+	}
 	f.StringVar(&o.State, "state", "", "`file` of what is to be undone after a crash (default: beside the socket)")
 	return cmd
+}
+
+// startProfile begins to write a profile, if file isn't "", until end is called.
+func startProfile(file string) (end func() error, err error) {
+	if file == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
 }
 
 var errNotRules = errors.New("no ipvsadm command")

@@ -63,7 +63,11 @@ func goipvs(name, title, method string, flags ...string) Peer {
 		if err := os.WriteFile(file, []byte(s.Plan.Director().Setup), 0o644); err != nil {
 			return err
 		}
-		if err := s.StartDaemon(ctx, append([]string{"--setup", file}, flags...)...); err != nil {
+		args := append([]string{"--setup", file}, flags...)
+		if s.o.CPUProfile != "" {
+			args = append(args, "--cpuprofile", s.o.CPUProfile)
+		}
+		if err := s.StartDaemon(ctx, args...); err != nil {
 			return err
 		}
 		s.pids = []int{s.Daemon.PID()}

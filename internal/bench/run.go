@@ -18,6 +18,7 @@ type Options struct {
 	Measurements []Measurement
 	Nice         int          // of what is started
 	Profiles     string       // folder for profiles of the balancers; "": none are made
+	CPUProfile   string       // file for a profile of goipvs of its own making, as go build -pgo takes it; "": none. One peer with frames of one kind, then
 	Log          func(string) // of what is going on
 }
 

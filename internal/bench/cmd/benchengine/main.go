@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +31,7 @@ func run(args []string) error {
 	rounds := flags.Int("rounds", 1, "how often all is measured; the medians are printed")
 	against := flags.String("against", "", "another benchengine, of another version, measured in turns with this one")
 	asJSON := flags.Bool("json", false, "measure once and print each figure as a line of JSON")
+	profile := flags.String("cpuprofile", "", "file for a profile of the measurements, with --json, for go build -pgo")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -40,17 +43,7 @@ func run(args []string) error {
 		o.Sizes = append(o.Sizes, n)
 	}
 	if *asJSON {
-		out := json.NewEncoder(os.Stdout)
-		var failed error
-		err := engine.Measure(o, func(f engine.Figure) {
-			if err := out.Encode(f); err != nil {
-				failed = err
-			}
-		})
-		if err != nil {
-			return err
-		}
-		return failed
+		return measure(o, *profile)
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -63,4 +56,27 @@ func run(args []string) error {
 	return engine.Compare(os.Stdout, *rounds, programs, []string{
 		"--json", "--sizes", *sizes, "--for", o.For.String(), "--pauses=" + strconv.FormatBool(o.Pauses),
 	})
+}
+
+// measure measures once.
+func measure(o engine.Options, profile string) (err error) {
+	if profile != "" {
+		f, failed := os.Create(profile)
+		if failed != nil {
+			return failed
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	out := json.NewEncoder(os.Stdout)
+	var failed error
+	err = engine.Measure(o, func(f engine.Figure) {
+		if err := out.Encode(f); err != nil {
+			failed = err
+		}
+	})
+	return errors.Join(err, failed)
 }

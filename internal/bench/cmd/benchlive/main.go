@@ -69,6 +69,7 @@ func newCommand() *cobra.Command {
 	f.StringSliceVar(&measurements, "measure", nil, "`names` of the measurements to make, of "+names(bench.Measurements, func(m bench.Measurement) string { return m.Name }))
 	f.StringVarP(&out, "output", "o", "out/bench-live", "`folder` for the results")
 	f.StringVar(&o.Profiles, "profiles", "", "`folder` for profiles of the balancers, made with perf: what is measured is slower then")
+	f.StringVar(&o.CPUProfile, "cpuprofile", "", "`file` for a profile of goipvs, for go build -pgo")
 	f.IntVar(&o.Nice, "nice", 0, "`nice` value of everything that is started, negative where the machine has other work")
 	cmd.AddCommand(newServeCommand(), newLoadCommand())
 	return cmd
