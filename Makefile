@@ -34,13 +34,14 @@ tools: ## programs that tests need beside Go; as root it installs those that are
 	@./.ci/selftest
 
 lint: ## formatting and static analysis
-	@files=$$(gofmt -l cmd conntrack hooks internal packet sched xmit); \
+	@files=$$(gofmt -l cmd conntrack hooks internal ipvs packet sched xmit); \
 		if [ -n "$$files" ]; then echo "not formatted by gofmt:"; echo "$$files"; exit 1; fi
-	$(GO) vet ./...
-	$(GO) fix -stringsbuilder=false -diff ./...
-	$(GO) run $(STATICCHECK) ./...
-	$(GO) run $(ERRCHECK) -ignoretests -exclude .errcheck ./...
-	$(GO) run $(INEFFASSIGN) ./...
+	@set -e; for module in . ipvs; do cd $(CURDIR)/$$module; set -x; \
+		$(GO) vet ./...; \
+		$(GO) fix -stringsbuilder=false -diff ./...; \
+		$(GO) run $(STATICCHECK) ./...; \
+		$(GO) run $(ERRCHECK) -ignoretests -exclude $(CURDIR)/.errcheck ./...; \
+		$(GO) run $(INEFFASSIGN) ./...; { set +x; } 2>/dev/null; done
 	git ls-files '*.go' '*.md' Makefile | xargs $(GO) run $(MISSPELL) -error -i ECT
 
 install: build ## goipvs to PREFIX/sbin; with AS_IPVSADM=1 it is ipvsadm there, too: [PREFIX=/usr/local] [DESTDIR=dir]
@@ -49,6 +50,7 @@ install: build ## goipvs to PREFIX/sbin; with AS_IPVSADM=1 it is ipvsadm there, 
 
 race: ## the tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m $(PKG)
+	cd ipvs && CGO_ENABLED=1 $(GO) test -race ./...
 
 bench: ## the engine's figures: [SIZES=1000000,10000000] [ROUNDS=1] [TIME=1s] [AGAINST=commit]
 	$(GO) build -pgo=$(PROFILE) -o bin/benchengine ./internal/bench/cmd/benchengine
@@ -73,10 +75,13 @@ pgo: build ## the profile that builds go by, from the engine and the daemon at w
 	$(GO) tool pprof -proto -output $(PROFILE) out/pgo/engine out/pgo/live
 
 fuzz: ## every fuzz target, FUZZTIME each, one after the other
-	@for pkg in $$($(GO) list $(PKG)); do \
-		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
-			echo "== $$pkg $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+	@for module in . $(if $(filter ./...,$(PKG)),ipvs); do \
+		cd $(CURDIR)/$$module || exit 1; \
+		for pkg in $$($(GO) list $(PKG)); do \
+			for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+				echo "== $$pkg $$target"; \
+				$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+			done; \
 		done; \
 	done
 

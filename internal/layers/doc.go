@@ -8,4 +8,6 @@
 //	xmit
 //	sched · conntrack
 //	packet
+//
+// Beside it stands ipvs, a module of its own for other programs.
 package layers

@@ -43,10 +43,25 @@ type pkg struct {
 	GoFiles    []string
 }
 
+// public is the module that other programs import.
+const public = "../../ipvs"
+
 // packages lists the module's packages as the go command sees them.
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles", "goipvs/...")
+	return packagesOf(t, ".", "goipvs/...")
+}
+
+// everywhere are the packages of both modules.
+func everywhere(t *testing.T) []pkg {
+	t.Helper()
+	return append(packages(t), packagesOf(t, public, "./...")...)
+}
+
+func packagesOf(t *testing.T, dir, pattern string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles", pattern)
+	cmd.Dir = dir
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -106,6 +121,25 @@ func wrongImport(from int, path string) string {
 		return "a pure package knows no operating system"
 	}
 	return ""
+}
+
+// What other programs import brings nothing with it. Its tests pass, which
+// goipvs/... leaves out.
+func TestPublicModule(t *testing.T) {
+	for _, p := range packagesOf(t, public, "./...") {
+		for _, i := range p.Imports {
+			if first := strings.Split(i, "/")[0]; first == "goipvs" || strings.Contains(first, ".") {
+				t.Errorf("%s imports %s: it has no dependency outside the standard library", p.ImportPath, i)
+			}
+		}
+	}
+	for _, args := range [][]string{{"vet", "./..."}, {"test", "./..."}} {
+		cmd := exec.Command("go", args...)
+		cmd.Dir = public
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
 }
 
 func TestWrongImport(t *testing.T) {

@@ -24,7 +24,7 @@ func parse(t *testing.T, fset *token.FileSet, p pkg) map[string]*ast.File {
 }
 
 func TestEveryPackageHasDoc(t *testing.T) {
-	for _, p := range packages(t) {
+	for _, p := range everywhere(t) {
 		files := parse(t, token.NewFileSet(), p)
 		if f := files["doc.go"]; f == nil || f.Doc == nil {
 			t.Errorf("%s has no doc.go that says what it is for", p.ImportPath)
@@ -38,7 +38,7 @@ func TestEveryPackageHasDoc(t *testing.T) {
 }
 
 func TestExportedNamesAreDocumented(t *testing.T) {
-	for _, p := range packages(t) {
+	for _, p := range everywhere(t) {
 		fset := token.NewFileSet()
 		for _, f := range parse(t, fset, p) {
 			for _, n := range undocumented(f) {

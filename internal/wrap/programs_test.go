@@ -2,6 +2,7 @@ package wrap_test
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,7 +70,7 @@ func TestPeers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	var out, errs bytes.Buffer
-	cmd := s.command("--", peers(t), "moby", "cloudflare", "list", "storm")
+	cmd := s.command("--", peers(t), "moby", "cloudflare", "calls", "list", "storm")
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	s.begin(cmd)
 	if r := ended(t, cmd, &out); r.Code != 0 {
@@ -84,10 +85,14 @@ func TestMobySuite(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	out := filepath.Join(dir, "moby.test")
-	if err := build("testdata/peers", "test", "-c", "-o", out, "-modfile", bridged(t), "github.com/moby/ipvs"); err != nil {
+	if err := build("testdata/peers", "test", "-c", "-o", out, "-modfile", bridged(t, nil, nil), "github.com/moby/ipvs"); err != nil {
 		t.Fatal(err)
 	}
-	got := s.run(s.command("--daemon", "--", out, "-test.v"))
+	suitePassed(t, s.run(s.command("--daemon", "--", out, "-test.v")))
+}
+
+func suitePassed(t *testing.T, got result) {
+	t.Helper()
 	for _, test := range []string{"TestGetFamily", "TestService", "TestDestination", "TestTimeouts"} {
 		if !strings.Contains(got.Out, "--- PASS: "+test+" ") {
 			t.Errorf("%s did not pass", test)
@@ -98,17 +103,35 @@ func TestMobySuite(t *testing.T) {
 	}
 }
 
-// bridged returns a go.mod with a copy of moby/ipvs whose tests make a bridge:
-// not every kernel has the dummy interface that they put an address on, and it
-// doesn't matter which it is.
-func bridged(t *testing.T) string {
-	t.Helper()
-	tmp := t.TempDir()
+// moby returns where moby/ipvs is.
+func moby() (string, error) {
 	cmd := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/moby/ipvs")
 	cmd.Dir = "testdata/peers"
 	where, err := cmd.Output()
+	return strings.TrimSpace(string(where)), err
+}
+
+// bridged returns a go.mod with a copy of moby/ipvs whose tests make a bridge:
+// not every kernel has the dummy interface that they put an address on, and it
+// doesn't matter which it is. The copy and the tests are further changed by change
+// and edit, if these aren't nil.
+func bridged(t *testing.T, change func(dir string) error, edit func([]byte) []byte) string {
+	t.Helper()
+	tmp := t.TempDir()
+	where, err := moby()
 	if err == nil {
-		err = os.CopyFS(filepath.Join(tmp, "ipvs"), os.DirFS(strings.TrimSpace(string(where))))
+		err = os.CopyFS(filepath.Join(tmp, "ipvs"), os.DirFS(where))
+	}
+	if err == nil {
+		err = filepath.WalkDir(tmp, func(path string, d fs.DirEntry, err error) error { // the module cache is read-only
+			if err == nil && d.IsDir() {
+				err = os.Chmod(path, 0o755)
+			}
+			return err
+		})
+	}
+	if err == nil && change != nil {
+		err = change(filepath.Join(tmp, "ipvs"))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -124,13 +147,21 @@ func bridged(t *testing.T) string {
 		}
 	}
 	tests := filepath.Join(tmp, "ipvs/ipvs_linux_test.go")
-	rewrite(tests, tests, func(b []byte) []byte {
-		changed := bytes.Replace(b, []byte("&netlink.Dummy{"), []byte("&netlink.Bridge{"), 1)
-		if bytes.Equal(b, changed) {
-			t.Errorf("%s makes no dummy interface", tests)
-		}
-		return changed
-	})
+	changes := []func([]byte) []byte{func(b []byte) []byte {
+		return bytes.Replace(b, []byte("&netlink.Dummy{"), []byte("&netlink.Bridge{"), 1)
+	}}
+	if edit != nil {
+		changes = append(changes, edit)
+	}
+	for _, f := range changes {
+		rewrite(tests, tests, func(b []byte) []byte {
+			changed := f(b)
+			if bytes.Equal(b, changed) {
+				t.Errorf("%s is not as it was", tests)
+			}
+			return changed
+		})
+	}
 	mod := filepath.Join(tmp, "go.mod")
 	rewrite(mod, "testdata/peers/go.mod", func(b []byte) []byte {
 		return append(b, "\nreplace github.com/moby/ipvs => "+filepath.Join(tmp, "ipvs")+"\n"...)

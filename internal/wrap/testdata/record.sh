@@ -11,7 +11,7 @@ cd "$(dirname "$0")"
 modprobe -a ip_vs ip_vs_lblc ip_vs_lblcr
 in_netns() { unshare -n sh -c 'ip link set lo up; exec "$@"' sh "$@"; }
 in_netns "$probe" all >probe/kernel.txt
-in_netns "$peers" moby cloudflare list storm >peers/kernel.txt 2>/dev/null
+in_netns "$peers" moby cloudflare calls list storm >peers/kernel.txt 2>/dev/null
 in_netns session/run.sh >session/kernel.txt 2>&1
 in_netns files/run.sh 2>&1 | sed 's/line [0-9]*/line N/' >files/kernel.txt
 unshare -mnpf keepalived/run.sh "$goipvs" >keepalived/kernel.txt 2>/dev/null

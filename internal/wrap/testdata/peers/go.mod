@@ -7,6 +7,7 @@ require (
 	github.com/mdlayher/genetlink v1.3.2
 	github.com/moby/ipvs v1.1.0
 	github.com/vishvananda/netlink v1.3.1
+	golang.org/x/sys v0.43.0
 )
 
 require (
@@ -17,5 +18,4 @@ require (
 	github.com/vishvananda/netns v0.0.5 // indirect
 	golang.org/x/net v0.53.0 // indirect
 	golang.org/x/sync v0.20.0 // indirect
-	golang.org/x/sys v0.43.0 // indirect
 )

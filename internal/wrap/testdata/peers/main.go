@@ -22,7 +22,7 @@ import (
 )
 
 func main() {
-	parts := map[string]func(){"moby": useMoby, "cloudflare": useCloudflare, "list": list, "storm": storm}
+	parts := map[string]func(){"moby": useMoby, "cloudflare": useCloudflare, "list": list, "storm": storm, "calls": calls, "read": read}
 	for _, name := range os.Args[1:] {
 		fmt.Println("==", name)
 		parts[name]()

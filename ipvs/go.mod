@@ -1,0 +1,3 @@
+module github.com/moby/ipvs
+
+go 1.17
