@@ -26,6 +26,7 @@ func TestUnprivileged(t *testing.T) {
 		t.Fatal(err)
 	}
 	peers(t) // which can't be built there
+	replaced(t)
 	tmp := t.TempDir()
 	if err := os.Chown(tmp, nobody, nobody); err != nil {
 		t.Fatal(err)
@@ -49,7 +50,7 @@ func TestUnprivileged(t *testing.T) {
 	if err := os.WriteFile(copied, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(copied, "-test.run", "^Test(Probe|Peers|Keepalived|Trace|Ipvsadm/^services$|Exit|Nested|NetworkNamespaces|DaemonRestarts|SupervisorUnderSignals|FilesNeedFuse|Selftest)", "-test.v")
+	cmd := exec.Command(copied, "-test.run", "^Test(Probe|Peers|Replaced$|Keepalived|Trace|Ipvsadm/^services$|Exit|Nested|NetworkNamespaces|DaemonRestarts|SupervisorUnderSignals|FilesNeedFuse|Selftest)", "-test.v")
 	cmd.Env = append(os.Environ(), envSelf+"="+self, "TMPDIR="+tmp, "HOME="+tmp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,
