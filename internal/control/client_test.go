@@ -197,7 +197,7 @@ func TestClientDaemons(t *testing.T) {
 		t.Error(all, err)
 	}
 	for _, group := range []string{"224.0.0.81", "ff02::1"} {
-		d := Daemon{State: 1, Interface: "eth0", SyncID: 3, MaxLen: 1400, Group: netip.MustParseAddr(group), Port: 8848, TTL: 2}
+		d := Daemon{State: 1, Interface: "lo", SyncID: 3, MaxLen: 1400, Group: netip.MustParseAddr(group), Port: 8848, TTL: 2}
 		if err := c.StartDaemon(d); !errors.Is(err, syscall.EINVAL) {
 			t.Error(err)
 		}

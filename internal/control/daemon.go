@@ -1,6 +1,11 @@
 package control
 
-import "syscall"
+import (
+	"syscall"
+
+	"goipvs/packet"
+	"goipvs/sched"
+)
 
 // daemonAttrs reads the attributes of a sync daemon.
 //
@@ -23,14 +28,43 @@ func daemonAttrs(r *request, a attrs) (attrs, error) {
 	return d, nil
 }
 
-// newDaemon refuses to start a sync daemon.
+// newDaemon refuses to start a sync daemon, for the reason that the kernel would
+// give first.
 //
 // Kernel: ip_vs_ctl.c, ip_vs_genl_new_daemon (6.1).
 func (e *Engine) newDaemon(r *request, a attrs) error {
-	if _, err := daemonAttrs(r, a); err != nil {
+	d, err := daemonAttrs(r, a)
+	if err != nil {
 		return err
 	}
-	return startDaemon()
+	if !d.has(DaemonAttrMcastIfn, DaemonAttrSyncID) {
+		return syscall.EINVAL
+	}
+	for attr, f := range map[int]packet.Family{DaemonAttrMcastGroup: packet.IPv4, DaemonAttrMcastGroup6: packet.IPv6} {
+		if f == packet.IPv6 && d.has(DaemonAttrMcastGroup) { // which is then not looked at
+			continue
+		}
+		if d.has(attr) && !d.addr(attr, f).IsMulticast(f) {
+			return syscall.EINVAL
+		}
+	}
+	if e.mixedFamilies() {
+		return syscall.EINVAL
+	}
+	return e.startDaemon(d.str(DaemonAttrMcastIfn))
+}
+
+// mixedFamilies reports whether a server is of another family than its service:
+// the sync protocol has no place for it.
+func (e *Engine) mixedFamilies() (mixed bool) {
+	e.b.View(func(t *sched.Table) {
+		for _, s := range t.Services() {
+			for d := s.First(); d != nil; d = s.Next(d) {
+				mixed = mixed || d.Family != s.Family
+			}
+		}
+	})
+	return mixed
 }
 
 // delDaemon finds no sync daemon to stop.
@@ -44,13 +78,18 @@ func (e *Engine) delDaemon(r *request, a attrs) error {
 	return stopDaemon(d.u32(DaemonAttrState))
 }
 
-// startDaemon says what the kernel says for an interface that can't do
-// multicast.
+// startDaemon refuses to start a sync daemon on an interface.
 //
-// Differs: goipvs has no sync daemon.
+// Differs: goipvs has no sync daemon, and so says of each interface that there
+// is what the kernel says of a state that it doesn't know.
 //
 // Kernel: ip_vs_sync.c, start_sync_thread (6.1).
-func startDaemon() error { return syscall.EINVAL }
+func (e *Engine) startDaemon(name string) error {
+	if e.Interface != nil && !e.Interface(name) {
+		return syscall.ENODEV
+	}
+	return syscall.EINVAL
+}
 
 // stopDaemon says that there is none of a state.
 //

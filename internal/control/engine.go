@@ -13,6 +13,11 @@ type Engine struct {
 
 	// listings has a place for each listing of connections that is under way.
 	listings chan struct{}
+
+	// Interface, where it is set, reports whether the machine has a network
+	// interface of a name; else all names are interfaces'. It is set before the
+	// first request.
+	Interface func(name string) bool
 }
 
 // maxListings is how many listings of connections are made at a time.

@@ -35,7 +35,11 @@ func (bareStack) AddrType(f packet.Family, a packet.Addr) xmit.AddrType {
 	return xmit.AddrUnicast
 }
 
-func newEngine() *Engine { return NewEngine(hooks.New(hooks.Config{Stack: bareStack{}})) }
+func newEngine() *Engine {
+	e := NewEngine(hooks.New(hooks.Config{Stack: bareStack{}}))
+	e.Interface = func(name string) bool { return name == "lo" }
+	return e
+}
 
 const kernelFile = "testdata/kernel.txt"
 

@@ -117,7 +117,7 @@ func how(fwd, weight, upper, lower uint32) []field {
 // made.
 func kernelCases() []kernelCase {
 	var all []kernelCase
-	for _, part := range [][]kernelCase{headCases(), serviceCases(), destCases(), configCases(), tellingCases(), policyCases(), endCases()} {
+	for _, part := range [][]kernelCase{headCases(), serviceCases(), daemonCases(), destCases(), configCases(), tellingCases(), policyCases(), endCases()} {
 		all = append(all, part...)
 	}
 	return all
@@ -350,6 +350,8 @@ func destCases() []kernelCase {
 		{"zero all", do(CmdZero)},
 		{"sync daemon beside another family", do(CmdNewDaemon, nest(CmdAttrDaemon,
 			u32(DaemonAttrState, 1), str(DaemonAttrMcastIfn, "lo"), u32(DaemonAttrSyncID, 3)))},
+		{"sync daemon beside another family, unknown interface", do(CmdNewDaemon, nest(CmdAttrDaemon,
+			u32(DaemonAttrState, 1), str(DaemonAttrMcastIfn, "nosuch"), u32(DaemonAttrSyncID, 3)))},
 	}
 	for i := range byte(40) {
 		cases = append(cases, kernelCase{fmt.Sprintf("add server %d", i), add(server(100+i), how(0, uint32(i), 0, 0))})
@@ -387,6 +389,31 @@ func configCases() []kernelCase {
 		{"stop daemon, long interface", daemon(CmdDelDaemon, u32(DaemonAttrState, 1), str(DaemonAttrMcastIfn, "abcdefghijklmnop"))},
 		{"start no daemon", do(CmdNewDaemon)},
 		{"start daemon, empty", daemon(CmdNewDaemon)},
+	}
+}
+
+// daemonCases refuse to start a sync daemon, without servers of another family
+// than their service's.
+func daemonCases() []kernelCase {
+	start := func(fs ...field) []byte { return do(CmdNewDaemon, nest(CmdAttrDaemon, fs...)) }
+	master, backup, both := u32(DaemonAttrState, 1), u32(DaemonAttrState, 2), u32(DaemonAttrState, 3)
+	id, nosuch := u32(DaemonAttrSyncID, 3), str(DaemonAttrMcastIfn, "nosuch")
+	group, noGroup := raw(DaemonAttrMcastGroup, 224, 0, 0, 81), raw(DaemonAttrMcastGroup, 10, 0, 0, 1)
+	group6 := raw(DaemonAttrMcastGroup6, 0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+	noGroup6 := raw(DaemonAttrMcastGroup6, 0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
+	return []kernelCase{
+		{"start daemon, no interface", start(master, id)},
+		{"start daemon, no number", start(master, nosuch)},
+		{"start daemon, unknown interface", start(master, id, nosuch)},
+		{"start daemon, backup, unknown interface", start(backup, id, nosuch)},
+		{"start daemon, interface of no name", start(master, id, str(DaemonAttrMcastIfn, ""))},
+		{"start daemon, both, unknown interface", start(both, id, nosuch)},
+		{"start daemon, both", start(both, id, str(DaemonAttrMcastIfn, "lo"))},
+		{"start daemon, group, unknown interface", start(master, id, nosuch, group)},
+		{"start daemon, no group, unknown interface", start(master, id, nosuch, noGroup)},
+		{"start daemon, group of IPv6, unknown interface", start(master, id, nosuch, group6)},
+		{"start daemon, no group of IPv6, unknown interface", start(master, id, nosuch, noGroup6)},
+		{"start daemon, a group and none of IPv6, unknown interface", start(master, id, nosuch, group, noGroup6)},
 	}
 }
 

@@ -130,7 +130,11 @@ func (e *Engine) SetSockopt(opt int, value []byte, from Caller) error {
 func (e *Engine) setSockopt(opt int, v []byte) error {
 	switch opt {
 	case soSetStart:
-		return startDaemon()
+		name := cString(v[4:20])
+		if name == "" || len(name) > ifNameMax {
+			return syscall.EINVAL
+		}
+		return e.startDaemon(name)
 	case soSetStop:
 		return stopDaemon(ne.Uint32(v))
 	}

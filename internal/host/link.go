@@ -91,6 +91,12 @@ func (h *Host) Interfaces() []string {
 	return names
 }
 
+// HasInterface reports whether there is an interface of a name, of any kind.
+func (h *Host) HasInterface(name string) bool {
+	_, err := h.device(name)
+	return err == nil
+}
+
 // IfName returns the name of the interface with an index (packet.Packet's InIf
 // and OutIf, packet.Route's OutIf), or "" where there is none.
 func (h *Host) IfName(index int) string {

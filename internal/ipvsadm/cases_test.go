@@ -148,7 +148,9 @@ func TestCases(t *testing.T) {
 			for _, l := range conns {
 				back.conns = append(back.conns, connInfo(t, l))
 			}
-			conn := control.NewEngine(back).Conn()
+			e := control.NewEngine(back)
+			e.Interface = func(name string) bool { return name == "lo" }
+			conn := e.Conn()
 			checkConns(t, conn, conns)
 			for _, s := range steps {
 				if d := cmp.Diff(s.want, s.run(t, conn)); d != "" {

@@ -189,6 +189,7 @@ func (d *daemon) open() error {
 	d.backend = newBackend(d.director, d.tables, d.Bit, d.Log)
 	d.backend.now, d.backend.figures, d.backend.tap = d.clock.catchUp, d.figures, d.tap
 	d.engine = control.NewEngine(d.backend)
+	d.engine.Interface = machine.HasLink
 	d.machine, err = machine.Open(j, left, d, d.Log)
 	return err
 }

@@ -32,7 +32,9 @@ func newMachine(sink host.Sink, l packet.Listener, k hooks.Kernel) *machine {
 	h := host.New(host.Config{Sink: sink, Listener: l, Kernel: k})
 	d := hooks.New(hooks.Config{Stack: h, Kernel: k, Listener: l})
 	h.SetHooks(d)
-	return &machine{host: h, dir: d, conn: control.NewEngine(d).Conn(), macs: map[string][6]byte{}}
+	e := control.NewEngine(d)
+	e.Interface = h.HasInterface
+	return &machine{host: h, dir: d, conn: e.Conn(), macs: map[string][6]byte{}}
 }
 
 // advance moves both clocks.

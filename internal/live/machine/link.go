@@ -24,6 +24,14 @@ func (m *Machine) link(name string) (netlink.Link, error) {
 	return l, nil
 }
 
+// HasLink reports whether there is an interface of a name. It is safe for
+// concurrent use.
+func HasLink(name string) bool {
+	_, err := netlink.LinkByName(name)
+	_, missing := errors.AsType[netlink.LinkNotFoundError](err)
+	return !missing
+}
+
 // AddLink implements setup.Machine. Where the kernel has no dummy interfaces,
 // lo takes its addresses: like those of a dummy, they are this host's on all
 // interfaces.
