@@ -104,6 +104,9 @@ func (c *call) request(k *socket, m *message, data []byte) outcome {
 		return fails(err)
 	}
 	admin := c.administers(k.ns)
+	// DumpSize stays 0: how long the reads of a socket were the kernel knows, and we
+	// keep nothing of a socket that would have to be thrown away with it. The
+	// messages are the same, in more datagrams.
 	from := control.Caller{
 		PortID: k.port, Unprivileged: !admin,
 		CapAck: k.option(unix.NETLINK_CAP_ACK), ExtAck: k.option(unix.NETLINK_EXT_ACK),
