@@ -66,6 +66,21 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
+// As the first process of a container the program stays that, and inherits the
+// supervisor.
+func TestFirstProcess(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const script = `mount -t proc proc /proc && exec "$@"`
+	const program = `read -r children </proc/1/task/1/children; set -- $children; echo $$ has $#`
+	args := append([]string{"-ec", script, "sh"}, s.command("--", "sh", "-c", program).Args...)
+	cmd := exec.Command("sh", args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Unshareflags: syscall.CLONE_NEWNS}
+	if got := s.run(cmd); got.Code != 0 || got.Out != "1 has 1\n" {
+		t.Errorf("%+v", got)
+	}
+}
+
 // Who reads what the program writes sees its end, though the supervisor may
 // live on with what it started.
 func TestPipeEnds(t *testing.T) {
