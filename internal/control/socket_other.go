@@ -23,3 +23,9 @@ func (s *Server) Close() error { return nil }
 
 // Dial fails.
 func Dial(path string) (Conn, error) { return nil, errNoSocket }
+
+// ErrNoKernel is that the kernel has no ip_vs.
+var ErrNoKernel = errors.New("the kernel has no ip_vs")
+
+// DialKernel fails.
+func DialKernel() (Conn, error) { return nil, ErrNoKernel }
