@@ -94,7 +94,7 @@ To see it work on this machine alone: goipvs lab`,
 		newWrapSupervisorCommand(),
 		newTopCommand(&socket),
 		newTraceCommand(&socket),
-		newViewCommand(),
+		newViewCommand(&socket),
 	)
 	return root
 }

@@ -19,18 +19,21 @@ import (
 	"github.com/spf13/cobra"
 
 	"goipvs/internal/explain"
+	"goipvs/internal/filter"
+	"goipvs/internal/follow"
 	"goipvs/internal/page"
 )
 
-func newViewCommand() *cobra.Command {
-	var a viewArgs
+func newViewCommand(socket *string) *cobra.Command {
+	a := viewArgs{socket: socket}
 	cmd := &cobra.Command{
-		Use:   "view [flags] [CASEDIR | --setup FILE [--timeline FILE] CAPTURE]",
+		Use:   "view [flags] [--live | CASEDIR | --setup FILE [--timeline FILE] CAPTURE]",
 		Short: "Show what explain says in a browser",
 		Long: `Serves the page that goipvs explain --html writes: each packet's way through the
 hooks, step by step, with services and connections as they were. Without a
 capture it is the playground alone: a setup and packets to type, and the engine
-in the browser.
+in the browser. With --live it shows the running daemon's packets as they come, of
+which it keeps the newest.
 
 The page has all of the capture in it, payload and all, and nobody is asked for a
 password: with --listen, other hosts can be let see it.`,
@@ -42,7 +45,11 @@ password: with --listen, other hosts can be let see it.`,
 		},
 	}
 	a.flags(cmd)
-	cmd.Flags().StringVar(&a.listen, "listen", "127.0.0.1:0", "the `address` to serve at; port 0: a free one")
+	f := cmd.Flags()
+	f.StringVar(&a.listen, "listen", "127.0.0.1:0", "the `address` to serve at; port 0: a free one")
+	f.BoolVar(&a.live, "live", false, "follow the running daemon")
+	f.IntVar(&a.keep, "keep", 10000, "of --live: how `many` packets the page keeps")
+	f.StringVar(&a.filter, "filter", "", "of --live: only packets for which a tcpdump `expression` holds")
 	return cmd
 }
 
@@ -50,6 +57,10 @@ password: with --listen, other hosts can be let see it.`,
 type viewArgs struct {
 	replayArgs
 	listen string
+	socket *string // the daemon's
+	live   bool
+	keep   int
+	filter string
 }
 
 func (a *viewArgs) run(ctx context.Context, args []string, stderr io.Writer) error {
@@ -67,7 +78,11 @@ func (a *viewArgs) run(ctx context.Context, args []string, stderr io.Writer) err
 		whom = "to everybody who reaches this address, without password or encryption"
 	}
 	fmt.Fprintf(stderr, "http://%s/ shows %s, %s; end with Ctrl-C\n", at, what, whom)
-	s := &http.Server{Handler: servePage(html, at), ReadHeaderTimeout: 10 * time.Second}
+	var lines http.Handler
+	if a.live {
+		lines = follow.Handler(*a.socket, follow.Options{Filter: a.filter})
+	}
+	s := &http.Server{Handler: servePage(html, lines, at), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- s.Serve(l) }()
 	select {
@@ -90,6 +105,20 @@ func (a *viewArgs) page(args []string) (html []byte, what string, err error) {
 	p.Playground = page.Embedded()
 	what = "the playground"
 	switch {
+	case a.live:
+		if len(args) > 0 || a.setup != "" || a.timeline != "" || a.iface != "" {
+			return nil, "", errors.New("--live goes without a capture")
+		}
+		if a.keep < 100 {
+			return nil, "", errors.New("--keep: at least 100")
+		}
+		if _, err := filter.Parse(a.filter); err != nil {
+			return nil, "", err
+		}
+		p.Title, p.Keep, p.Playground = "live", a.keep, nil
+		what = "the packets of the daemon at " + *a.socket
+	case a.filter != "":
+		return nil, "", errors.New("--filter is for --live")
 	case len(args) == 1:
 		s, err := a.open(args[0])
 		if err != nil {
@@ -111,13 +140,18 @@ func (a *viewArgs) page(args []string) (html []byte, what string, err error) {
 	return b.Bytes(), what, err
 }
 
-// servePage answers requests for the page. On a loopback address it answers only those
+// servePage answers requests for the page, and for its lines where it gets them while
+// it is shown. On a loopback address it answers only those
 // that name one: a page from elsewhere whose name was made to lead here is no
 // reader.
-func servePage(html []byte, at netip.AddrPort) http.Handler {
+func servePage(html []byte, lines http.Handler, at netip.AddrPort) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if at.Addr().IsLoopback() && !namesLoopback(r.Host) {
 			http.Error(w, "this is not "+r.Host, http.StatusMisdirectedRequest)
+			return
+		}
+		if r.URL.Path == "/lines" && lines != nil {
+			lines.ServeHTTP(w, r)
 			return
 		}
 		if r.URL.Path != "/" {

@@ -5,8 +5,13 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"goipvs/hooks"
+	"goipvs/internal/control"
+	"goipvs/internal/host"
 )
 
 // view serves the page until it is told to end, and says what it shows to whom.
@@ -70,6 +75,91 @@ func TestNamesLoopback(t *testing.T) {
 	} {
 		if got := namesLoopback(host); got != want {
 			t.Errorf("namesLoopback(%q) = %v", host, got)
+		}
+	}
+}
+
+// view --live serves a page without packets, and the daemon's lines.
+func TestViewLive(t *testing.T) {
+	b := &told{Director: hooks.New(hooks.Config{Stack: host.New(host.Config{})}), lines: `{"type":"packet","n":1,"time":0.25,"summary":"a packet","text":"Sent."}` + "\n"}
+	socket := filepath.Join(t.TempDir(), "sock")
+	server, err := control.Listen(socket, control.NewEngine(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve() }()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	r, w := io.Pipe()
+	done := make(chan error, 1)
+	a := viewArgs{listen: "127.0.0.1:0", live: true, keep: 500, filter: "tcp or udp", socket: &socket, replayArgs: replayArgs{chosen: func() bool { return false }}}
+	go func() {
+		err := a.run(ctx, nil, w)
+		w.CloseWithError(io.EOF)
+		done <- err
+	}()
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil {
+		t.Fatalf("%v, %v", err, <-done)
+	}
+	url, says, _ := strings.Cut(line, " ")
+	if want := "shows the packets of the daemon at " + socket + ", to this host alone; end with Ctrl-C\n"; says != want {
+		t.Errorf("says %q, want %q", says, want)
+	}
+	get := func(path string) string {
+		resp, err := http.Get(url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		return string(b)
+	}
+	if s := get(""); !strings.Contains(s, `"live":{"keep":500}`) || !strings.Contains(s, "connect-src 'self'") {
+		t.Errorf("the page is told of nothing: %d octets", len(s))
+	}
+	var kinds []string
+	for l := range strings.Lines(get("lines")) {
+		kinds = append(kinds, l[:min(len(l), 24)])
+	}
+	// The daemon here ends after its one line.
+	if want := []string{`{"type":"start","schema":`, `{"type":"packet","n":1,"`, `{"type":"end","time":0.2`, `{"type":"end","time":0,"`}; len(kinds) != len(want) || kinds[1] != want[1] || kinds[2] != want[2] || kinds[3] != want[3] {
+		t.Errorf("lines %q", kinds)
+	}
+	if err := server.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	if s := get("lines"); !strings.Contains(s, "no such file") {
+		t.Errorf("without a daemon: %q", s)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// What view refuses.
+func TestViewArgs(t *testing.T) {
+	for _, c := range []struct {
+		a    viewArgs
+		args []string
+		want string
+	}{
+		{viewArgs{live: true, keep: 1000}, []string{"capture"}, "--live goes without a capture"},
+		{viewArgs{live: true, keep: 10}, nil, "--keep: at least 100"},
+		{viewArgs{filter: "tcp"}, nil, "--filter is for --live"},
+	} {
+		c.a.chosen = func() bool { return false }
+		if err := c.a.run(t.Context(), c.args, io.Discard); err == nil || err.Error() != c.want {
+			t.Errorf("%v, want %q", err, c.want)
 		}
 	}
 }

@@ -37,6 +37,16 @@ type object = map[string]any
 // open opens a page from disk, at a place in it, on a screen of a size.
 func open(t *testing.T, html []byte, hash string, width, height int) *tab {
 	t.Helper()
+	file := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(file, html, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return openURL(t, "file://"+file+hash, width, height)
+}
+
+// openURL opens a page by its address.
+func openURL(t *testing.T, url string, width, height int) *tab {
+	t.Helper()
 	if _, err := exec.LookPath("chromium"); err != nil {
 		if os.Getuid() != 0 {
 			t.Skip("needs chromium, which make tools installs as root")
@@ -45,10 +55,6 @@ func open(t *testing.T, html []byte, hash string, width, height int) *tab {
 	}
 	c, err := theBrowser()
 	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "page.html")
-	if err := os.WriteFile(file, html, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	b := &tab{t, c, ""}
@@ -70,7 +76,7 @@ func open(t *testing.T, html []byte, hash string, width, height int) *tab {
 	})
 	b.call("Runtime.enable", nil, nil)
 	b.size(width, height)
-	b.call("Page.navigate", object{"url": "file://" + file + hash}, nil)
+	b.call("Page.navigate", object{"url": url}, nil)
 	b.wait(`document.body && document.body.dataset.ready === "true"`)
 	return b
 }
@@ -124,16 +130,16 @@ func (b *tab) do(expr string) {
 	eval[any](b, "(() => {"+expr+"})()")
 }
 
-// wait waits until an expression is true, for a minute at most.
+// wait waits until an expression is true, for five minutes at most.
 func (b *tab) wait(expr string) {
 	b.Helper()
 	ok := eval[bool](b, fmt.Sprintf(`new Promise((done) => {
-		const end = performance.now() + 60000;
+		const end = performance.now() + 300000;
 		const look = () => { if (%s) done(true); else if (performance.now() > end) done(false); else setTimeout(look, 10); };
 		look();
 	})`, expr))
 	if !ok {
-		b.Fatalf("a minute has passed, and this is not true: %s", expr)
+		b.Fatalf("five minutes have passed, and this is not true: %s", expr)
 	}
 }
 

@@ -133,8 +133,8 @@ func (c *chromium) call(session, method string, params, result any) error {
 		return json.Unmarshal(m.Result, result)
 	case <-c.ended:
 		return fmt.Errorf("%s: chromium has ended", method)
-	case <-time.After(2 * time.Minute):
-		return fmt.Errorf("%s: no answer in two minutes", method)
+	case <-time.After(6 * time.Minute):
+		return fmt.Errorf("%s: no answer in six minutes", method)
 	}
 }
 

@@ -21,13 +21,17 @@ import (
 var assets embed.FS
 
 // scripts are the page's own, in the order in which they are run.
-var scripts = []string{"model.js", "dom.js", "rows.js", "graph.js", "picture.js", "walk.js", "state.js", "app.js", "capture.js", "examples.js", "play.js", "start.js"}
+var scripts = []string{"model.js", "dom.js", "rows.js", "graph.js", "picture.js", "walk.js", "state.js", "app.js", "capture.js", "examples.js", "play.js", "live.js", "start.js"}
 
 // Page is an explain.Sink that keeps what it is told for a page. The zero value
 // is no Page: New makes one.
 type Page struct {
 	Title      string      // names what is explained; "": nothing is, the page is a playground alone
 	Playground *Playground // nil: the page has none
+	// Keep is, for a page that is told while it is shown, how many packets and the
+	// like it keeps: it asks for lines at "lines", beside where it is served. 0: all
+	// that it shows it has in it.
+	Keep int
 
 	lines bytes.Buffer // gzipped
 	zip   *gzip.Writer
@@ -56,6 +60,12 @@ type facts struct {
 	Title   string                   `json:"title"`
 	Reasons map[packet.Reason]reason `json:"reasons"`
 	Kernels []string                 `json:"kernels"` // that the playground can follow
+	Live    *live                    `json:"live,omitempty"`
+}
+
+// live says how a page is told while it is shown.
+type live struct {
+	Keep int `json:"keep"`
 }
 
 // Write writes the page. It is called once, when the page was told all.
@@ -67,6 +77,9 @@ func (p *Page) Write(w io.Writer) error {
 	for _, d := range trace.Reasons() {
 		f.Reasons[d.Reason] = reason{d.Effect.String(), d.Meaning, d.Advice}
 	}
+	if p.Keep > 0 {
+		f.Live = &live{p.Keep}
+	}
 	known, err := json.Marshal(f) // escapes <, so it ends no script
 	if err != nil {
 		return err
@@ -77,6 +90,7 @@ func (p *Page) Write(w io.Writer) error {
 	}
 	values := map[string]any{
 		"Title": p.Title, "Facts": string(known), "Lines": base64.StdEncoding.EncodeToString(p.lines.Bytes()),
+		"Live": p.Keep > 0,
 	}
 	if p.Playground != nil {
 		values["Engine"], values["Glue"] = base64.StdEncoding.EncodeToString(p.Playground.engine), string(p.Playground.glue)

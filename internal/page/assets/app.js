@@ -5,6 +5,8 @@ class App {
     this.facts = facts;
     this.words = "";
     this.outcomes = new Set();
+    this.following = false; // the newest packet is shown
+    this.onleave = () => {}; // called when somebody goes elsewhere
     this.list = new Rows($("list"), (r) => this.row(r));
     this.connRows = new Rows($("conns"), (r) => connRow(this.conns[r]));
     this.reset();
@@ -14,7 +16,7 @@ class App {
   // reset begins with nothing known.
   reset() {
     this.pause();
-    this.model = new Model();
+    this.model = new Model(this.facts.live ? this.facts.live.keep : Infinity);
     this.i = -1; // moment
     this.k = -1; // step
     this.found = [];
@@ -34,6 +36,21 @@ class App {
     if (this.i < 0 && this.model.moments.length) this.open();
     if (this.i >= 0) this.label();
     this.strip();
+  }
+
+  // trim has the model let go of what is too old.
+  trim() {
+    const gone = this.model.trim();
+    if (!gone || this.i < 0) return;
+    const shown = this.i - gone;
+    this.i = -1;
+    this.filter(false);
+    this.go(shown, shown < 0 ? 0 : this.k);
+  }
+
+  // newest shows the newest packet of those found, at its end.
+  newest() {
+    if (this.found.length) this.go(this.found[this.found.length - 1], Infinity);
   }
 
   // replace shows other lines.
@@ -64,7 +81,7 @@ class App {
     this.i = i;
     this.k = k;
     const m = this.model.moments[i];
-    history.replaceState(null, "", (m.n ? "#packet=" + m.n : "#moment=" + (i + 1)) + (k >= 0 ? "&step=" + (k + 1) : ""));
+    if (!this.following) history.replaceState(null, "", (m.n ? "#packet=" + m.n : "#moment=" + (i + 1)) + (k >= 0 ? "&step=" + (k + 1) : ""));
     this.picture.show(line, k, moved);
     $("card").replaceChildren(...card(this.facts, line, k));
     $("steps").replaceChildren(...stepList(line, k, (to) => this.go(i, to, to === this.k + 1)));
@@ -106,7 +123,7 @@ class App {
   // label says at which moment this is.
   label() {
     const m = this.model.moments[this.i];
-    const label = `${m.n ? `packet ${number(m.n)} of ${number(this.model.packets.size)}` : m.type}, ${seconds(m.time)}`;
+    const label = `${m.n ? `packet ${number(m.n)} of ${number(this.model.left + this.model.packets.size)}` : m.type}, ${seconds(m.time)}`;
     $("slider").setAttribute("aria-valuetext", label);
     $("clock").textContent = label;
   }
@@ -126,7 +143,7 @@ class App {
     const m = this.model.moments[this.found[r]];
     return el("div", {
       id: "row-" + m.i, role: "option", class: "row " + (m.outcome || m.type), "aria-selected": String(m.i === this.i),
-      "aria-posinset": r + 1, "aria-setsize": this.found.length, onclick: () => { this.go(m.i, 0); },
+      "aria-posinset": r + 1, "aria-setsize": this.found.length, onclick: () => { this.leave(); this.go(m.i, 0); },
     },
     el("span", { class: "sign", title: m.outcome || m.type }, signs[m.outcome]),
     el("span", { class: "n" }, m.n ? String(m.n) : m.type === "timer" ? "time" : "cmd"),
@@ -228,6 +245,12 @@ class App {
     this.forward() || this.pause();
   }
 
+  // leave is what a move by hand does first.
+  leave() {
+    this.pause();
+    if (this.following) this.onleave();
+  }
+
   pause() {
     clearInterval(this.timer);
     this.timer = 0;
@@ -241,12 +264,12 @@ class App {
   }
 
   controls() {
-    const by = (f) => () => { this.pause(); f(); };
+    const by = (f) => () => { this.leave(); f(); };
     $("first").onclick = by(() => this.edge(false));
     $("last").onclick = by(() => this.edge(true));
     $("back").onclick = by(() => this.back());
     $("next").onclick = by(() => this.forward());
-    $("play").onclick = () => this.play();
+    $("play").onclick = () => { if (this.following) this.onleave(); this.play(); };
     $("slider").oninput = by(() => this.go(+$("slider").value, 0));
     $("search").oninput = () => { this.words = $("search").value; this.filter(); };
     $("help").onclick = () => $("keys").showModal();
@@ -286,7 +309,8 @@ class App {
     }[e.key];
     if (!done || (e.key === "Enter" && e.target !== $("search"))) return;
     e.preventDefault();
-    if (e.key !== " ") this.pause();
+    if (e.key !== " ") this.leave();
+    else if (this.following) this.onleave();
     done();
   }
 }

@@ -2,7 +2,11 @@
 // and connections were at each moment. A moment is a packet, a command or a time.
 
 class Model {
-  constructor() {
+  // keep is how many moments there are at most; then the oldest leave.
+  constructor(keep = Infinity) {
+    this.keep = keep;
+    this.left = 0; // packets that are gone
+    this.lost = 0; // packets that were never told of
     this.start = null;
     this.end = null;
     this.moments = [];
@@ -27,6 +31,9 @@ class Model {
       case "end":
         this.end = line;
         break;
+      case "lost":
+        this.lost += line.packets;
+        break;
       default:
         this.moment(line, text);
     }
@@ -43,8 +50,36 @@ class Model {
     if (line.n) this.packets.set(line.n, i);
     for (const s of line.services || []) version(this.services, s.key, i, s);
     for (const key of line.gone || []) version(this.services, key, i, null);
-    for (const c of line.conns || []) version(this.conns, c.id, i, c);
+    for (const c of line.conns || []) version(this.conns, c.id, i, c, line.time);
     for (const id of line.ended || []) version(this.conns, id, i, null);
+  }
+
+  // trim has the oldest moments leave, a tenth more than must, so that it isn't
+  // done for each. It returns how many.
+  trim() {
+    if (this.moments.length <= this.keep) return 0;
+    const gone = this.moments.length - Math.floor(this.keep * 0.9);
+    for (const m of this.moments.splice(0, gone)) if (m.n) this.left++;
+    this.packets.clear();
+    for (const m of this.moments) {
+      m.i -= gone;
+      if (m.n) this.packets.set(m.n, m.i);
+    }
+    this.parsed.clear();
+    for (const map of [this.services, this.conns]) {
+      for (const [key, all] of map) {
+        for (const v of all) v.at -= gone;
+        const before = all.findLastIndex((v) => v.at < 0);
+        if (before >= 0) {
+          all.splice(0, before);
+          all[0].at = -1;
+          if (!all[0].value) all.shift();
+        }
+        if (!all.length) map.delete(key);
+      }
+    }
+    this.listings = this.listings.filter((l) => (l.at -= gone) >= 0);
+    return gone;
   }
 
   // line returns all that is known of moment i.
@@ -66,7 +101,7 @@ class Model {
     const all = [];
     for (const versions of this.conns.values()) {
       const v = at(versions, i);
-      if (v) all.push({ ...v.value, expires: Math.max(0, v.value.expires - (now - this.moments[v.at].time)), fresh: v.at === i });
+      if (v) all.push({ ...v.value, expires: Math.max(0, v.value.expires - (now - v.time)), fresh: v.at === i });
     }
     return all;
   }
@@ -90,12 +125,13 @@ class Model {
   }
 }
 
-// version notes what something is from moment i on; null: it is gone.
-function version(map, key, i, value) {
+// version notes what something is from moment i on, whose time is given where that
+// matters; null: it is gone.
+function version(map, key, i, value, time) {
   let all = map.get(key);
   if (!all) map.set(key, (all = []));
   if (all.length && all[all.length - 1].at === i) all.pop();
-  all.push({ at: i, value });
+  all.push({ at: i, value, time });
 }
 
 // at finds the version that held after moment i.

@@ -25,12 +25,18 @@ async function load(app) {
   app.grown();
 }
 
-const app = new App(JSON.parse($("facts").textContent));
-const playground = new Playground(app);
-load(app).then(() => {
-  document.body.dataset.ready = "true";
-  if (!app.model.start) playground.open(true);
-}, (e) => {
-  $("notice").hidden = false;
-  $("notice").textContent = "This page can't be read: " + e.message;
-});
+const facts = JSON.parse($("facts").textContent);
+const app = new App(facts);
+if (facts.live) {
+  const live = new Live(app);
+  live.run().then(() => live.end("the trace has ended" + ((app.model.end && app.model.end.notes) || []).map((n) => ": " + n).join("")), (e) => live.end(e.message));
+} else {
+  const playground = new Playground(app);
+  load(app).then(() => {
+    document.body.dataset.ready = "true";
+    if (!app.model.start) playground.open(true);
+  }, (e) => {
+    $("notice").hidden = false;
+    $("notice").textContent = "This page can't be read: " + e.message;
+  });
+}

@@ -1,0 +1,45 @@
+package follow
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"goipvs/internal/control"
+	"goipvs/internal/trace"
+)
+
+// Handler answers a request with what the daemon at socket tells from then on, in
+// lines of JSON, as long as it is read. Each reader is a tracer of its own, so that a
+// slow one loses only for itself.
+func Handler(socket string, o Options) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := control.Dial(socket)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-ndjson")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		flush := &flushed{w, http.NewResponseController(w)}
+		if err := Run(r.Context(), conn, o, NewJSON(flush)); err != nil {
+			// The reader may have gone, to whom it matters no more.
+			_ = json.NewEncoder(flush).Encode(&trace.End{Type: "end", Notes: []string{err.Error()}})
+		}
+	})
+}
+
+// flushed writes to a reader at once.
+type flushed struct {
+	w  http.ResponseWriter
+	to *http.ResponseController
+}
+
+// Write implements io.Writer.
+func (f *flushed) Write(b []byte) (int, error) {
+	n, err := f.w.Write(b)
+	if err == nil {
+		err = f.to.Flush()
+	}
+	return n, err
+}
