@@ -16,7 +16,7 @@ MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 PROFILE = cmd/goipvs/default.pgo
 test lint race fuzz: export GOFLAGS += -pgo=off
 
-.PHONY: build run test tools lint install race bench bench-go bench-live pgo fuzz oracle oracle-wrap selftest-vm oracle-fuzz clean
+.PHONY: build run test tools lint install race bench bench-go bench-live pgo fuzz oracle oracle-wrap record-snapshot selftest-vm oracle-fuzz clean
 
 build: ## the binary, static, with the engine for the page's playground in it
 	@$(GO) run ./internal/page/pack internal/page/assets
@@ -91,6 +91,9 @@ oracle: ## record the cases anew from a real kernel and compare: make oracle ORA
 oracle-wrap: ## record anew what programs see of a real kernel, for the tests of wrap: make oracle-wrap ORACLE=dir
 	@./.ci/selftest
 	@GO="$(GO)" ORACLE="$(ORACLE)" ./.ci/oracle-wrap
+
+record-snapshot: build ## testdata/snapshot anew, as root where the kernel has ip_vs
+	testdata/snapshot/record.sh $(CURDIR)/bin/goipvs testdata/snapshot
 
 selftest-vm: ## the kernel's selftest of IPVS with goipvs as the director on Debian's kernel, which has tunnels of its own: make selftest-vm ORACLE=dir
 	@./.ci/selftest
