@@ -211,8 +211,9 @@ func TestPlayCapture(t *testing.T) {
 	b.has("fate", b.one("#banner .fate"), x.passages[0].Text)
 }
 
-// Of a large capture the document has only what can be seen.
-func TestManyPackets(t *testing.T) {
+// manyPackets returns the page of 10,000 packets, each of a connection of its own.
+func manyPackets(t *testing.T) []byte {
+	t.Helper()
 	const packets = 10000
 	var text strings.Builder
 	for i := range packets {
@@ -228,9 +229,13 @@ func TestManyPackets(t *testing.T) {
 	}
 	p := New("many")
 	explainText(t, natSetup, capture, p)
-	html := written(t, p)
-	t.Logf("the page of %d packets has %d octets", packets, len(html))
-	b := open(t, html, "", 1440, 900)
+	return written(t, p)
+}
+
+// Of a large capture the document has only what can be seen.
+func TestManyPackets(t *testing.T) {
+	const packets = 10000
+	b := open(t, manyPackets(t), "", 1440, 900)
 	few := func(when string) {
 		t.Helper()
 		if n := eval[int](b, `document.querySelectorAll("*").length`); n > 1500 {

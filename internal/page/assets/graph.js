@@ -27,7 +27,7 @@ const layouts = {
     route: [40, 340], in: [75, 530], out: [298, 530],
     inLabel: [75, 552, "middle"], outLabel: [298, 552, "middle"],
     loop: [[298, 452], [75, 452]], loopLabel: [186, 446],
-    ipvsLabel: [260, 78],
+    ipvsLabel: [204, 76],
   },
 };
 
