@@ -345,7 +345,7 @@ func TestReplacedAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, arch := range []string{"amd64", "arm64", "s390x"} {
+	for _, arch := range []string{"amd64", "arm64"} {
 		cmd := exec.Command("go", "build", "-o", os.DevNull, ".")
 		cmd.Dir = tmp
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOPROXY=off", "GOARCH="+arch)
