@@ -50,7 +50,7 @@ What each reason means: docs/reasons.md. The form of --json: docs/explain-json.m
 
 // traceArgs are the options of trace.
 type traceArgs struct {
-	follow.Options
+	control.TraceRequest
 	json  bool
 	color string
 }
@@ -71,7 +71,7 @@ func (a *traceArgs) run(ctx context.Context, socket string, w io.Writer) error {
 	if a.json {
 		to = follow.NewJSON(w)
 	}
-	err = follow.Run(ctx, conn, a.Options, to)
+	err = follow.Run(ctx, conn, a.TraceRequest, to)
 	if errors.Is(err, syscall.EOPNOTSUPP) {
 		err = errors.New("the daemon is too old to be traced")
 	} else if errors.Is(err, syscall.EBUSY) {

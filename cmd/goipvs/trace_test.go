@@ -21,8 +21,8 @@ type told struct {
 }
 
 // Trace implements control.Tracer.
-func (b *told) Trace(expr string, packets int, send func([]byte) error) error {
-	if err := send(fmt.Appendf(nil, `{"type":"start","setup":["%s %d"]}`+"\n", expr, packets)); err != nil {
+func (b *told) Trace(q control.TraceRequest, send func([]byte) error) error {
+	if err := send(fmt.Appendf(nil, `{"type":"start","setup":["%s %d"]}`+"\n", q.Filter, q.Packets)); err != nil {
 		return err
 	}
 	for l := range strings.Lines(b.lines) {

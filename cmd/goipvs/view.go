@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"goipvs/internal/control"
 	"goipvs/internal/explain"
 	"goipvs/internal/filter"
 	"goipvs/internal/follow"
@@ -80,7 +81,7 @@ func (a *viewArgs) run(ctx context.Context, args []string, stderr io.Writer) err
 	fmt.Fprintf(stderr, "http://%s/ shows %s, %s; end with Ctrl-C\n", at, what, whom)
 	var lines http.Handler
 	if a.live {
-		lines = follow.Handler(*a.socket, follow.Options{Filter: a.filter})
+		lines = follow.Handler(*a.socket, control.TraceRequest{Filter: a.filter, Services: true})
 	}
 	s := &http.Server{Handler: servePage(html, lines, at), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)

@@ -32,7 +32,7 @@ const (
 const (
 	ExtName = 1 + iota
 	ExtText
-	ExtOption  // u32: of CmdGetSockopt and CmdSetSockopt
+	ExtOption  // u32: of CmdGetSockopt and CmdSetSockopt; of CmdTrace: 1
 	ExtLength  // u32
 	ExtConn    // nested: ConnAttr*
 	ExtFilter  // nested: Filter*

@@ -10,15 +10,23 @@ import (
 // CmdTrace has told, packet for packet, what the daemon does: answers have pieces
 // of the lines of goipvs trace in ExtText, or nothing, about each second, to see
 // whether the asker is there. ExtName has a filter expression, ExtCount the number
-// of packets after which it ends. It is goipvs's own.
+// of packets after which it ends, ExtOption is 1 where changes of services are to be
+// told, too. It is goipvs's own.
 const CmdTrace = 221
+
+// TraceRequest is what is to be told.
+type TraceRequest struct {
+	Filter   string // tcpdump's expression; "": all packets, and ends of connections
+	Packets  uint32 // after so many it ends; 0: never
+	Services bool   // what changes of services, too, each second
+}
 
 // Tracer is a Backend that can be traced: send is called with each line, JSON as
 // docs/explain-json.md has it, and each second with none. Trace returns when it
 // was called for so many packets (0: never), when send fails, or when the daemon
 // ends. Errors: of the filter expression; syscall.EBUSY where there are too many.
 type Tracer interface {
-	Trace(expr string, packets int, send func(line []byte) error) error
+	Trace(q TraceRequest, send func(line []byte) error) error
 }
 
 // trace sends lines until they end, or the asker has enough.
@@ -31,17 +39,18 @@ func (e *Engine) trace(r *request) error {
 	if err != nil {
 		return err
 	}
-	packets := 0
+	q := TraceRequest{Filter: string(a[ExtName])}
 	if a.has(ExtCount) {
-		packets = int(a.u32(ExtCount))
+		q.Packets = a.u32(ExtCount)
 	}
+	q.Services = a.has(ExtOption) && a.u32(ExtOption) == 1
 	if r.from.Lasting != nil {
 		if err := r.from.Lasting(); err != nil {
 			return err
 		}
 	}
 	d := newDump(r, CmdTrace)
-	err = b.Trace(string(a[ExtName]), packets, func(line []byte) error {
+	err = b.Trace(q, func(line []byte) error {
 		if len(line) == 0 {
 			d.add(func(*writer) {})
 		}
@@ -60,21 +69,22 @@ func (e *Engine) trace(r *request) error {
 // fragments of it, in hexadecimal and in words.
 const maxLine = 16 << 20
 
-// Trace has the daemon tell what it does with packets for which a filter
-// expression holds ("": all), so many of them (0: without an end). each gets the
-// lines, as docs/explain-json.md has them, and may keep them. When it returns an
+// Trace has the daemon tell what it does with packets. each gets the lines, as docs/explain-json.md has them, and may keep them. When it returns an
 // error Trace returns that, and the client's connection is closed. Where the
 // daemon itself tells no more, the error is nil. A filter expression that the daemon
 // can't read is syscall.EINVAL, too many tracers syscall.EBUSY.
-func (c *Client) Trace(expr string, packets uint32, each func(line []byte) error) error {
-	if len(expr) > maxExpr {
-		return fmt.Errorf("a filter expression of %d octets: %w", len(expr), syscall.EINVAL)
+func (c *Client) Trace(q TraceRequest, each func(line []byte) error) error {
+	if len(q.Filter) > maxExpr {
+		return fmt.Errorf("a filter expression of %d octets: %w", len(q.Filter), syscall.EINVAL)
 	}
 	var rest []byte
 	var stopped error
 	err := c.do(CmdTrace, flagDump, func(w *writer) {
-		w.text(ExtName, expr)
-		w.u32(ExtCount, packets)
+		w.text(ExtName, q.Filter)
+		w.u32(ExtCount, q.Packets)
+		if q.Services {
+			w.u32(ExtOption, 1)
+		}
 	}, func(b []byte) error {
 		a, err := extPolicy.parse(b)
 		if err != nil {

@@ -41,7 +41,7 @@ with ` + "`--conn`" + ` there are lines of type ` + "`life`" + ` alone.
 ` + "`goipvs trace --json`" + ` writes the same of a running daemon's packets, and lines of type
 ` + "`lost`" + `, with how many it couldn't tell of. There, datagrams come without the headers of a
 link, time 0 is the trace's beginning, ` + "`n`" + ` counts what was told of, and only the first
-line has ` + "`services`" + `.
+line has ` + "`services`" + `, but where a program asks for lines of type ` + "`services`" + `.
 
 `
 

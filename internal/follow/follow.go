@@ -15,12 +15,8 @@ type Sink interface {
 	explain.Sink
 	// Lost gets that some was not told.
 	Lost(*trace.Lost) error
-}
-
-// Options are what is followed.
-type Options struct {
-	Filter  string // expression; "": all, and ends of connections
-	Packets uint32 // so many; 0: without an end
+	// Services gets what changed of services.
+	Services(*trace.Services) error
 }
 
 // ErrEnded is that the daemon ended, or the connection to it broke, before all was
@@ -30,11 +26,11 @@ var ErrEnded = errors.New("the daemon has ended")
 // Run has the daemon at the other end of conn tell, until it was told of so many
 // packets, ctx is done, or the daemon ends, which is ErrEnded. Then conn is closed.
 // Errors of to are returned, others are the connection's and the daemon's.
-func Run(ctx context.Context, conn control.Conn, o Options, to Sink) error {
+func Run(ctx context.Context, conn control.Conn, o control.TraceRequest, to Sink) error {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	r := &run{to: to}
-	err := control.NewClient(conn).Trace(o.Filter, o.Packets, r.line)
+	err := control.NewClient(conn).Trace(o, r.line)
 	switch {
 	case r.err != nil:
 		return r.err
@@ -81,6 +77,9 @@ func (r *run) line(b []byte) error {
 	case *trace.Lost:
 		r.last = x.Time
 		err = r.to.Lost(x)
+	case *trace.Services:
+		r.last = x.Time
+		err = r.to.Services(x)
 	}
 	r.err = err
 	return err

@@ -11,7 +11,7 @@ import (
 // Handler answers a request with what the daemon at socket tells from then on, in
 // lines of JSON, as long as it is read. Each reader is a tracer of its own, so that a
 // slow one loses only for itself.
-func Handler(socket string, o Options) http.Handler {
+func Handler(socket string, o control.TraceRequest) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := control.Dial(socket)
 		if err != nil {

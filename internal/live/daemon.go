@@ -170,7 +170,7 @@ func (d *daemon) open() error {
 		Yield: runtime.Gosched,
 	})
 	d.clock = newClock(d.director)
-	d.tap = tap.NewHub(tap.Config{Director: d.director, Clock: d.clock.start, IfName: d.routes.Name, Start: d.describe})
+	d.tap = tap.NewHub(tap.Config{Director: d.director, Clock: d.clock.start, IfName: d.routes.Name, Services: d.services, Start: d.describe})
 	d.opened(func() error { d.tap.Close(); return nil })
 	if err := d.openQueues(); err != nil {
 		return err

@@ -29,6 +29,7 @@ type heard struct {
 	lost     uint64
 	start    *trace.Start
 	begun    chan struct{}
+	counted  chan struct{} // closed with services that count packets
 	over     chan struct{} // closed with the packet that says "over"
 }
 
@@ -47,13 +48,22 @@ func (h *heard) Passage(g *trace.Passage) error {
 	}
 	return nil
 }
-func (h *heard) Lost(l *trace.Lost) error   { h.lost += l.Packets; return nil }
+func (h *heard) Lost(l *trace.Lost) error { h.lost += l.Packets; return nil }
+func (h *heard) Services(s *trace.Services) error {
+	for _, x := range s.Services {
+		if x.Stats.InPkts > 0 && h.counted != nil {
+			close(h.counted)
+			h.counted = nil
+		}
+	}
+	return nil
+}
 func (*heard) Listing(*trace.Listing) error { return nil }
 func (*heard) End(*trace.End) error         { return nil }
 
 // traced follows a daemon, without a number of packets until one that says "over".
 // end waits for that, and returns how it ended and what was told.
-func traced(t *testing.T, d *daemon, o follow.Options) (end func() (*heard, error)) {
+func traced(t *testing.T, d *daemon, o control.TraceRequest) (end func() (*heard, error)) {
 	t.Helper()
 	conn, err := control.Dial(d.socket)
 	if err != nil {
@@ -216,7 +226,7 @@ func TestTraceIsExplained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := traced(t, d, follow.Options{})
+	end := traced(t, d, control.TraceRequest{})
 	for _, vip := range []string{vip4, vip6} {
 		for _, network := range []string{"tcp", "udp"} {
 			if got := ask(t, n.client, network, hostPort(vip, "80"), "hello"); got != "s2 hello" {
@@ -280,9 +290,9 @@ func TestTraceChooses(t *testing.T) {
 	n := newNetwork(t)
 	n.behind(t)
 	d := run(t, n.director, services("-m"))
-	fromClient := traced(t, d, follow.Options{Filter: "udp and dst host 10.1.0.12", Packets: 1}) // as it leaves
-	both := traced(t, d, follow.Options{Filter: "udp and host " + vip4, Packets: 2})
-	last := traced(t, d, follow.Options{Filter: "udp and dst host 10.1.0.11 and len = 32"})
+	fromClient := traced(t, d, control.TraceRequest{Filter: "udp and dst host 10.1.0.12", Packets: 1}) // as it leaves
+	both := traced(t, d, control.TraceRequest{Filter: "udp and host " + vip4, Packets: 2})
+	last := traced(t, d, control.TraceRequest{Filter: "udp and dst host 10.1.0.11 and len = 32"})
 	for _, network := range []string{"tcp", "udp"} {
 		if got := ask(t, n.client, network, hostPort(vip4, "80"), "hello"); got != "s2 hello" {
 			t.Error(got)
@@ -314,11 +324,41 @@ func TestTraceChooses(t *testing.T) {
 	}
 }
 
+// Who asks for it is told how services count.
+func TestTraceServices(t *testing.T) {
+	n := newNetwork(t)
+	n.behind(t)
+	d := run(t, n.director, services("-m"))
+	conn, err := control.Dial(d.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := make(chan struct{})
+	h := &heard{begun: make(chan struct{}), counted: counted}
+	begun := h.begun
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- follow.Run(ctx, conn, control.TraceRequest{Services: true}, h) }()
+	<-begun
+	if got := ask(t, n.client, "udp", hostPort(vip4, "80"), "hello"); got != "s2 hello" {
+		t.Error(got)
+	}
+	select {
+	case <-counted:
+	case <-time.After(time.Minute):
+		t.Error("no services that count packets within a minute")
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // When the daemon ends its tracers are told.
 func TestTraceEnds(t *testing.T) {
 	n := newNetwork(t)
 	d := run(t, n.director, dummy)
-	end := traced(t, d, follow.Options{Packets: 1})
+	end := traced(t, d, control.TraceRequest{Packets: 1})
 	if err := d.stop(); err != nil {
 		t.Error(err)
 	}

@@ -111,6 +111,10 @@ func TestLive(t *testing.T) {
 	if n := len(b.text("#services table")); n == 0 {
 		t.Error("no services after the oldest left")
 	}
+	say(`{"type":"services","time":9,"services":[{"key":"TCP 203.0.113.99:80","scheduler":"rr","stats":{"conns":0,"in_pkts":0,"out_pkts":0,"in_bytes":0,"out_bytes":0},"servers":[]}]}` + "\n")
+	b.press("End")
+	b.click("#follow")
+	b.wait(`document.getElementById("services").textContent.includes("203.0.113.99")`)
 	say(`{"type":"lost","time":9,"packets":12}` + "\n" + packet(102))
 	b.wait(`document.getElementById("notice").textContent.includes("12 packets not told of")`)
 	say(`{"type":"end","time":10,"packets":102,"outputs":0,"notes":["the daemon has ended"]}` + "\n")

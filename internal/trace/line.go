@@ -7,7 +7,7 @@ import (
 )
 
 // ReadLine reads a line of explain --json or trace --json: *Start, *Passage,
-// *Listing, *Lost, *Life or *End.
+// *Listing, *Lost, *Services, *Life or *End.
 func ReadLine(b []byte) (any, error) {
 	var head struct {
 		Type string `json:"type"`
@@ -25,6 +25,8 @@ func ReadLine(b []byte) (any, error) {
 		x = &Listing{}
 	case "lost":
 		x = &Lost{}
+	case "services":
+		x = &Services{}
 	case "life":
 		x = &Life{}
 	case "end":

@@ -249,6 +249,15 @@ type Lost struct {
 	Others  uint64  `json:"others,omitempty"` // ends of connections, likewise
 }
 
+// Services tells, in goipvs trace, what changed of the services meanwhile, where that
+// is asked for.
+type Services struct {
+	Type     string    `json:"type"` // "services"
+	Time     Seconds   `json:"time"`
+	Services []Service `json:"services,omitempty"` // of which anything changed, as they are now
+	Gone     []string  `json:"gone,omitempty"`     // keys of those that were deleted
+}
+
 // Life is the life of a connection or template, as --conn tells it: a line for
 // each, when it ended, or at the end for those that are there.
 type Life struct {

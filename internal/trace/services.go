@@ -98,6 +98,16 @@ func Update(g *Passage, before, now []Service) {
 	}
 }
 
+// Since returns what changed of services; nil: nothing.
+func Since(before, now []Service) *Services {
+	s := &Services{Type: "services"}
+	s.Services, s.Gone = changed(before, now)
+	if len(s.Services) == 0 && len(s.Gone) == 0 {
+		return nil
+	}
+	return s
+}
+
 // changed returns those of now that are other than before, and the keys of
 // those that are gone.
 func changed(before, now []Service) (changed []Service, gone []string) {

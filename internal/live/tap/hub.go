@@ -19,6 +19,7 @@ type Config struct {
 	Director *hooks.Director
 	Clock    time.Time              // when the director's clock was 0
 	IfName   func(index int) string // of an interface; safe for concurrent use
+	Services func() []trace.Service // as they are now; nil where they are too many to be looked at often; safe for concurrent use
 	Start    func(s *trace.Start)   // fills in what the first line says of the director; safe for concurrent use
 }
 

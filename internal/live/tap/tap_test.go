@@ -48,7 +48,7 @@ func newHub(t testing.TB) *Hub {
 	}
 	return NewHub(Config{
 		Director: d, Clock: time.Now(), IfName: func(int) string { return "eth0" },
-		Start: func(s *trace.Start) { s.Kernel = "test" },
+		Services: func() []trace.Service { return nil }, Start: func(s *trace.Start) { s.Kernel = "test" },
 	})
 }
 

@@ -71,6 +71,8 @@ func size(g *trace.Passage) int64 {
 type Options struct {
 	Filter  *filter.Filter // holds for the packet as it came or for what left on its account; nil: all, and ends of connections
 	Packets int            // so many; 0: without an end
+
+	Services bool // what changed of services each second in which something was told
 }
 
 // Trace calls send with one line of JSON after the other (docs/explain-json.md),
@@ -90,6 +92,7 @@ func (h *Hub) Trace(o Options, send func(line []byte) error) error {
 	r.enc = json.NewEncoder(&r.buf)
 	r.enc.SetEscapeHTML(false)
 	r.line(start)
+	r.services = start.Services
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	for r.err == nil && (o.Packets == 0 || r.packets < o.Packets) {
@@ -98,6 +101,9 @@ func (h *Hub) Trace(o Options, send func(line []byte) error) error {
 			r.tell(x, h.time())
 		case <-tick.C:
 			r.losses(h.time())
+			if o.Services && r.news {
+				r.update(h.Services(), h.time())
+			}
 			if r.err == nil {
 				r.err = send(nil)
 			}
@@ -122,6 +128,9 @@ type reading struct {
 	began   trace.Seconds // on the director's clock
 	packets int
 	err     error
+
+	services []trace.Service // as last told
+	news     bool            // something was told since
 }
 
 func (r *reading) line(v any) {
@@ -157,6 +166,20 @@ func (r *reading) passage(shared *trace.Passage) {
 	}
 	trace.Conclude(&g)
 	r.line(&g)
+	r.news = true
+}
+
+// update tells what changed of the services.
+func (r *reading) update(now []trace.Service, at trace.Seconds) {
+	r.news = false
+	if now == nil {
+		return
+	}
+	if s := trace.Since(r.services, now); s != nil {
+		s.Time = at - r.began
+		r.line(s)
+	}
+	r.services = now
 }
 
 // losses tells of what was lost since the last time.

@@ -50,6 +50,7 @@ class Live {
     this.app.grown();
     if (this.app.following) this.app.newest();
     const m = this.app.model, says = [];
+    if (this.app.i >= 0) $("services").replaceChildren(...services(m, this.app.i)); // they count on
     if (m.left) says.push(`${number(m.left)} older packets have left the page`);
     if (m.lost) says.push(`${number(m.lost)} packets not told of: too many came`);
     if (this.ended) says.push(this.ended);

@@ -31,6 +31,10 @@ class Model {
       case "end":
         this.end = line;
         break;
+      case "services":
+        for (const s of line.services || []) version(this.services, s.key, this.moments.length - 1, s);
+        for (const key of line.gone || []) version(this.services, key, this.moments.length - 1, null);
+        break;
       case "lost":
         this.lost += line.packets;
         break;
