@@ -244,7 +244,24 @@ func (s *Shard) init(t *Table, no int, now time.Duration) {
 func (s *Shard) Number() int { return int(s.no) }
 
 // Lock locks the shard.
-func (s *Shard) Lock() { s.mu.Lock() }
+func (s *Shard) Lock() {
+	if !s.mu.TryLock() {
+		s.wait()
+	}
+}
+
+// wait waits for the lock. Who has it gives it up in some 30 µs, which is about
+// what it takes to fall asleep and be woken up; on a machine with other work that
+// can be milliseconds.
+func (s *Shard) wait() {
+	const tries = 20_000 // of 2 ns
+	for range tries {
+		if s.mu.TryLock() {
+			return
+		}
+	}
+	s.mu.Lock()
+}
 
 // Unlock unlocks it.
 func (s *Shard) Unlock() { s.mu.Unlock() }

@@ -17,10 +17,13 @@ import (
 // pauses measures the longest pause of a packet loop: first without the engine,
 // to see what the machine itself does to it; then in four phases: n connections
 // are made; packets come for them all; packets come for a few of
-// them, while all are listed; and while all the others expire. Meanwhile the
-// clock runs in the background, as the daemon runs it, and there is a collection
-// each 100 ms.
+// them, while all are listed; and while all the others expire. Before the last
+// two there is a loop without the engine again, with all the connections there.
+// Meanwhile the clock runs in the background, as the daemon runs it, and there is
+// a collection each 100 ms.
 func pauses(n int, done func(Figure)) error {
+	// As in the daemon, the packet loop keeps a processor, in Go's sense, from nobody.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1))
 	w, err := newWorld(packet.IPv4, shards)
 	if err != nil {
 		return err
@@ -38,12 +41,15 @@ func pauses(n int, done func(Figure)) error {
 		l.longest, l.stolen = 0, 0
 	}
 	// What the loop has to bear from the machine itself, with nobody's lock.
-	w.bare = true
-	until := time.Now().Add(2 * time.Second)
-	if err := l.run(ack, func(i int) bool { return i%256 != 0 || time.Now().Before(until) }, fewConns); err != nil {
+	bare := func() error {
+		w.bare = true
+		defer func() { w.bare = false }()
+		until := time.Now().Add(2 * time.Second)
+		return l.run(ack, func(i int) bool { return i%256 != 0 || time.Now().Before(until) }, fewConns)
+	}
+	if err := bare(); err != nil {
 		return err
 	}
-	w.bare = false
 	report("making packets for no hook")
 	all := func(client int) bool { return client < n }
 	if err := l.run(syn, all, n); err != nil {
@@ -54,6 +60,10 @@ func pauses(n int, done func(Figure)) error {
 		return err
 	}
 	report("using")
+	if err := bare(); err != nil {
+		return err
+	}
+	report("making packets for no hook beside all")
 
 	var over atomic.Bool
 	wg.Go(func() {

@@ -1,6 +1,10 @@
 package queue
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // A pause after a small batch lets the next one grow, as interrupts of network
 // cards are moderated: at a middling rate waking up costs more than the packets
@@ -28,4 +32,12 @@ func (p *pace) pause(n int, now time.Duration) bool {
 		p.since, p.count = now, 0
 	}
 	return p.fast && n < pauseBelow
+}
+
+// pause pauses. Without the timer slack, which is the thread's from then on, it
+// would take 50 µs longer.
+func pause() {
+	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(time.Microsecond), 0, 0, 0)
+	t := unix.NsecToTimespec(int64(pauseFor))
+	_ = unix.Nanosleep(&t, nil) // a signal may end it
 }

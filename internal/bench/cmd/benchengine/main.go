@@ -26,7 +26,7 @@ func run(args []string) error {
 	flags := pflag.NewFlagSet("benchengine", pflag.ContinueOnError)
 	var o engine.Options
 	sizes := flags.String("sizes", "1000000,10000000", "numbers of connections")
-	flags.DurationVar(&o.For, "for", time.Second, "how long each figure of a packet is measured")
+	flags.DurationVar(&o.For, "for", time.Second, "how long each figure of a packet is measured; 0: only pauses are")
 	flags.BoolVar(&o.Pauses, "pauses", true, "measure the pauses of a packet loop, with the most connections")
 	rounds := flags.Int("rounds", 1, "how often all is measured; the medians are printed")
 	against := flags.String("against", "", "another benchengine, of another version, measured in turns with this one")
