@@ -22,11 +22,17 @@ type clock struct {
 	director *hooks.Director
 	start    time.Time
 	last     atomic.Int64 // the director's time, since start
+	few      int          // connections: their ends don't take long
+
+	wanted chan struct{} // advance is, soon
 
 	mu sync.Mutex // one Advance at a time
 }
 
-func newClock(d *hooks.Director) *clock { return &clock{director: d, start: time.Now()} }
+func newClock(d *hooks.Director) *clock {
+	const few = 10_000
+	return &clock{director: d, start: time.Now(), few: few, wanted: make(chan struct{}, 1)}
+}
 
 // advance brings the director's clock up to now.
 func (c *clock) advance() {
@@ -50,10 +56,18 @@ func (c *clock) catchUp() {
 	}
 }
 
-// nudge is catchUp for a worker with packets: if the clock is being moved on
-// already, which may mean the end of millions of connections, they don't wait.
+// nudge is catchUp for a worker with packets. They don't wait for what may take
+// long, the end of many connections: if the clock is being moved on already, or
+// there are many, it is left to others.
 func (c *clock) nudge() {
-	if c.behind() && c.mu.TryLock() {
+	switch {
+	case !c.behind():
+	case c.director.NumConns() > c.few:
+		select {
+		case c.wanted <- struct{}{}:
+		default: // it is known
+		}
+	case c.mu.TryLock():
 		c.move()
 		c.mu.Unlock()
 	}

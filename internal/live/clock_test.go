@@ -22,6 +22,22 @@ func TestNudge(t *testing.T) {
 	if now := c.director.Now(); now < time.Minute {
 		t.Errorf("the clock is at %v", now)
 	}
+	// With many connections it leaves that to who has the time.
+	c.few, c.start = -1, c.start.Add(-time.Minute)
+	c.nudge()
+	c.nudge()
+	if now := c.director.Now(); now >= 2*time.Minute {
+		t.Errorf("moved to %v by who brings packets", now)
+	}
+	select {
+	case <-c.wanted:
+		c.advance()
+	default:
+		t.Error("nobody is asked to move the clock on")
+	}
+	if now := c.director.Now(); now < 2*time.Minute {
+		t.Errorf("the clock is at %v", now)
+	}
 	last := c.director.Now()
 	c.start = time.Now().Add(-last) // it is on time now
 	c.nudge()

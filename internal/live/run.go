@@ -140,6 +140,8 @@ func (d *daemon) keepTime(ctx context.Context) error {
 			} else {
 				t.Reset(idleTick)
 			}
+		case <-d.clock.wanted:
+			d.clock.advance()
 		case <-sweep.C:
 			d.backend.sweep()
 			loss, _ := queue.Losses(d.journal.Queue, d.numbers()) // where /proc isn't, none are known
