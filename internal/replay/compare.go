@@ -114,6 +114,27 @@ func (r *recording) times() []time.Duration {
 	return all
 }
 
+// fragmentIDs returns the identifications in the IPv6 fragment headers.
+func (r *recording) fragmentIDs() map[uint32]bool {
+	all := map[uint32]bool{}
+	for _, i := range r.order {
+		for _, f := range r.frames[i.Name] {
+			if d := dissect(datagram(f.data, i.Link)); d.fragment {
+				all[d.id] = true
+			}
+		}
+	}
+	return all
+}
+
+// datagram returns what a frame carries.
+func datagram(frame []byte, link LinkType) []byte {
+	if link == LinkEthernet {
+		return frame[min(sizeEthernet, len(frame)):]
+	}
+	return frame
+}
+
 // epoch returns how many inputs lie before a frame of the output.
 func epoch(inputs []time.Duration, at time.Duration) int {
 	return sort.Search(len(inputs), func(i int) bool { return inputs[i] > at })
@@ -146,9 +167,9 @@ func (c *Case) compareFrames(file string) ([]string, error) {
 		}
 	}
 	var all []string
-	inputs := in.times()
+	inputs, ids := in.times(), in.fragmentIDs()
 	for _, i := range ifs {
-		x := comparison{CaptureIf: i, gue: c.Meta.GUEPort, masks: masks[i.Name], inputs: inputs}
+		x := comparison{CaptureIf: i, gue: c.Meta.GUEPort, masks: masks[i.Name], inputs: inputs, ids: ids}
 		all = append(all, x.compare(want.frames[i.Name], got.frames[i.Name])...)
 	}
 	return all, nil
@@ -160,6 +181,7 @@ type comparison struct {
 	gue    uint16
 	masks  map[int][]string
 	inputs []time.Duration
+	ids    map[uint32]bool
 }
 
 func (x *comparison) compare(want, got []captured) (all []string) {
@@ -200,15 +222,18 @@ func (x *comparison) compare(want, got []captured) (all []string) {
 
 // fields returns what is masked in the k-th frame, from 0: what the recording says
 // and, in a GUE packet, the source port in any case. A recording leaves that out
-// where somebody else sends UDP between the same addresses.
+// where somebody else sends UDP between the same addresses. It leaves out, too,
+// what an ICMPv6 error quotes of a fragment that the director cut itself.
 func (x *comparison) fields(k int, frame []byte) []string {
 	fields := x.masks[k+1]
-	at := 0
-	if x.Link == LinkEthernet {
-		at = min(sizeEthernet, len(frame))
-	}
-	if d := dissect(frame[at:]); x.gue != 0 && d.kind == l4UDP && d.dport == x.gue && !slices.Contains(fields, "udp.sport") {
+	d := dissect(datagram(frame, x.Link))
+	if x.gue != 0 && d.kind == l4UDP && d.dport == x.gue && !slices.Contains(fields, "udp.sport") {
 		fields = append(slices.Clone(fields), "udp.sport")
+	}
+	if d.v == 6 && d.kind == l4ICMP && d.inner != nil {
+		if in := dissect(d.inner); in.fragment && !x.ids[in.id] {
+			fields = append(slices.Clone(fields), quotedFragID)
+		}
 	}
 	return fields
 }

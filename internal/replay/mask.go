@@ -26,6 +26,10 @@ func (c check) octet() byte {
 	return 0
 }
 
+// quotedFragID is the identification in the IPv6 fragment header of what an ICMPv6
+// error quotes.
+const quotedFragID = "quoted frag.id"
+
 // masked returns a frame with the fields zeroed that meta.json says the kernel
 // fills unpredictably. A checksum that depends on one is replaced by whether it
 // is right.
@@ -33,12 +37,8 @@ func masked(frame []byte, link LinkType, fields []string) []byte {
 	if len(fields) == 0 {
 		return frame
 	}
-	at := 0
-	if link == LinkEthernet {
-		at = min(sizeEthernet, len(frame))
-	}
 	x := append([]byte(nil), frame...)
-	b := x[at:]
+	b := datagram(x, link)
 	d := dissect(b)
 	for _, f := range fields {
 		switch {
@@ -53,6 +53,11 @@ func masked(frame []byte, link LinkType, fields []string) []byte {
 			}
 		case f == "frag.id" && d.fragment:
 			clear(b[d.fragAt+4 : d.fragAt+8])
+		case f == quotedFragID && d.kind == l4ICMP:
+			if in := dissect(d.inner); in.fragment {
+				clear(d.inner[in.fragAt+4 : in.fragAt+8])
+				b[d.l4+2], b[d.l4+3] = 0, d.transport.octet()
+			}
 		}
 	}
 	return x
