@@ -208,10 +208,12 @@ func (c *call) dataConn(cp *conntrack.Conn, k conntrack.Key, addr packet.Addr, p
 }
 
 // replace puts text in place of what was parsed in data, the packet's payload,
-// and makes lengths and checksums right. It reports false where connection
-// tracking takes the packet for none of its connections': it must be dropped.
+// and makes lengths and checksums right. The segment's is left to who sends it:
+// what stays on this host has none. It reports false where connection tracking
+// takes the packet for none of its connections': it must be dropped.
 //
-// Kernel: net/netfilter/nf_nat_helper.c, __nf_nat_mangle_tcp_packet (6.1).
+// Kernel: net/netfilter/nf_nat_helper.c, __nf_nat_mangle_tcp_packet;
+// net/netfilter/nf_nat_proto.c, nf_nat_csum_recalc (6.1).
 func (c *call) replace(f *conntrack.FTP, data []byte, r ftpAddress, text string) bool {
 	old := c.p.Data()
 	by, seq := len(text)-(r.end-r.start), binary.BigEndian.Uint32(old[c.h.Len+4:])
@@ -236,8 +238,11 @@ func (c *call) replace(f *conntrack.FTP, data []byte, r ftpAddress, text string)
 		packet.SetIPv4Checksum(d, 0)
 	}
 	seg := d[c.h.Len:]
-	seg[16], seg[17] = 0, 0
-	binary.BigEndian.PutUint16(seg[16:], packet.TransportChecksum(c.h.Family, c.h.Src, c.h.Dst, packet.ProtoTCP, seg))
+	binary.BigEndian.PutUint16(seg[16:], ^packet.Fold(packet.PseudoSum(c.h.Family, c.h.Src, c.h.Dst, packet.ProtoTCP, len(seg))))
+	c.p.Partial, c.p.Check = c.h.Len, 16
+	if c.d.tracker == nil {
+		c.p.CompleteChecksum()
+	}
 	return true
 }
 

@@ -206,6 +206,9 @@ func (h *Host) Advance(now time.Duration) {
 	h.now = max(h.now, now)
 }
 
+// Next returns when Advance has something to do next, and whether it has.
+func (h *Host) Next() (time.Duration, bool) { return h.next, h.next != 0 }
+
 // Now returns the host's time: while a timer fires, when it does.
 func (h *Host) Now() time.Duration { return h.now }
 

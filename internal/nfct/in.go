@@ -139,7 +139,7 @@ func (s *seen) badChecksum() bool {
 // Kernel: nf_conntrack_proto.c, ipv4_confirm, ipv6_confirm, nf_confirm (6.1).
 func (t *Table) Out(p *packet.Packet, r *Ref, now time.Duration) bool {
 	if c := r.conn; c != nil && c.adjusts && !(r.related && r.dir == Reply) && !p.Loopback {
-		if h, ok := transport(p.Family, p.Data(), 0); ok && !adjust(p.Data()[h.Len:], c, r.dir) {
+		if h, ok := transport(p.Family, p.Data(), 0); ok && !adjust(p, p.Data()[h.Len:], c, r.dir) {
 			return false
 		}
 	}

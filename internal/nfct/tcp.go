@@ -402,8 +402,18 @@ func (s *seen) renewTCP(g *tcpSegment, event tcpEvent, old, next tcpState) {
 	ct.refresh(s.now, by)
 }
 
-// adjust shifts the numbers of a segment, in the connection's direction dir. It
-// reports false where its options are broken.
-func adjust(b []byte, c *Conn, dir Dir) bool {
-	return conntrack.AdjustSeq(b, &c.adj[dir], &c.adj[1-dir])
+// adjust shifts the numbers of p's segment b, in the connection's direction dir. It
+// reports false where its options are broken. A partial checksum is of the pseudo
+// header alone, which they are not in.
+func adjust(p *packet.Packet, b []byte, c *Conn, dir Dir) bool {
+	partial := p.Partial != 0 && len(b) >= packet.SizeTCP
+	var check [2]byte
+	if partial {
+		copy(check[:], b[16:])
+	}
+	ok := conntrack.AdjustSeq(b, &c.adj[dir], &c.adj[1-dir])
+	if partial {
+		copy(b[16:], check[:])
+	}
+	return ok
 }

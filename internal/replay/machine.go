@@ -37,8 +37,13 @@ func newMachine(sink host.Sink, l packet.Listener, k hooks.Kernel) *machine {
 	return &machine{host: h, dir: d, conn: e.Conn(), macs: map[string][6]byte{}}
 }
 
-// advance moves both clocks.
+// advance moves both clocks, as far as the host has something to do at a time: an
+// ICMP error that it makes then meets the connections that are there then.
 func (m *machine) advance(now time.Duration) {
+	for at, ok := m.host.Next(); ok && at < now; at, ok = m.host.Next() {
+		m.dir.Advance(max(at, m.dir.Now()))
+		m.host.Advance(at)
+	}
 	m.dir.Advance(now)
 	m.host.Advance(now)
 }
