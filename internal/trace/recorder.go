@@ -68,6 +68,7 @@ func (r *Recorder) Begin(input bool) {
 
 // Event implements packet.Listener.
 func (r *Recorder) Event(p *packet.Packet, e packet.Event) {
+	e = r.numbers().ends(e)
 	s := Step{Func: e.Func(), Reason: e.Reason()}
 	if en, ok := e.(hooks.Entered); ok {
 		r.at = Step{Point: en.Point.String(), Hook: en.Place.Name, Priority: en.Place.Priority}
@@ -182,10 +183,15 @@ func (r *Recorder) conn(c *conntrack.Conn) int {
 }
 
 func (r *Recorder) id(ref conntrack.Ref) int {
+	return r.numbers().of(ref)
+}
+
+// numbers returns the IDs, the Recorder's own if it was given none.
+func (r *Recorder) numbers() *IDs {
 	if r.IDs == nil {
 		r.IDs = &IDs{}
 	}
-	return r.IDs.of(ref)
+	return r.IDs
 }
 
 // end notes that a connection ended: what comes in its place gets an id of its
