@@ -49,6 +49,9 @@ func probe(c *net.UDPConn, stop *atomic.Bool) (longest time.Duration, err error)
 			return err
 		}
 		n, err := syscall.Read(fd, answer)
+		for err == syscall.EINTR { // of a signal that Go's scheduler sends
+			n, err = syscall.Read(fd, answer)
+		}
 		if err == nil && string(answer[:n]) != "s1 probe" {
 			err = fmt.Errorf("answer %q", answer[:n])
 		}
