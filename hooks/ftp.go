@@ -45,18 +45,27 @@ func (c *call) ftp(cp *conntrack.Conn) *conntrack.FTP {
 }
 
 // segment returns a TCP segment whose header is whole and whose checksum is
-// right, as far as that has to be looked at, nil if it isn't one.
+// right, as far as that has to be looked at, nil if it isn't one. The kernel sums
+// up an IPv4 packet with its header, which has to be right, too: it isn't where
+// options were filled in, until the packet is sent on.
+//
+// Kernel: ip_vs_proto_tcp.c, tcp_csum_check; net/netfilter/utils.c,
+// nf_ip_checksum (6.1).
 func (c *call) segment() []byte {
 	b := c.p.Data()
 	if len(b) < c.h.Len+packet.SizeTCP {
 		return nil
 	}
 	c.p.CompleteChecksum()
-	b = b[c.h.Len:]
-	if !c.p.TrustsChecksum() && packet.TransportChecksum(c.h.Family, c.h.Src, c.h.Dst, packet.ProtoTCP, b) != 0 {
+	head, seg := b[:c.h.Len], b[c.h.Len:]
+	if c.p.TrustsChecksum() {
+		return seg
+	}
+	if c.h.Family == packet.IPv4 && packet.Fold(packet.Sum(head, 0)) != 0 ||
+		packet.TransportChecksum(c.h.Family, c.h.Src, c.h.Dst, packet.ProtoTCP, seg) != 0 {
 		return nil
 	}
-	return b
+	return seg
 }
 
 // payload returns the data of a segment, nil if there is none.
