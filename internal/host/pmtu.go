@@ -74,7 +74,7 @@ func (h *Host) UpdatePMTU(f packet.Family, src, dst packet.Addr, proto uint8, mt
 		}
 		x = new(exception)
 		e.exceptions[dst] = x
-		h.learnt()
+		h.learnt(e)
 	}
 	x.mtu, x.locked, x.expires = mtu, lock, h.now+pmtuLifetime
 	if x.out != nil {

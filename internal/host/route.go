@@ -170,17 +170,34 @@ func (h *Host) changed() {
 	clear(h.known)
 }
 
-// learnt makes the routes that are shared by a link's destinations ones of an
-// old generation: there is something new about one of them. Those to a neighbour
-// by its name aren't shared, and whoever has one goes on with it.
+// learnt makes the routes stale that the destinations of e's next hop share: there
+// is something new about one of them. Entries that say the same of different
+// prefixes have one next hop. Routes to a neighbour by its name aren't shared, and
+// whoever has one goes on with it.
 //
 // Kernel: net/ipv4/route.c, update_or_create_fnhe, and rt_add_uncached_list in
-// rt_set_nexthop (6.1).
-func (h *Host) learnt() {
-	h.gen++
-	for _, r := range h.known {
-		r.Gen = h.gen
+// rt_set_nexthop; net/ipv4/fib_semantics.c, fib_find_info (6.1).
+func (h *Host) learnt(e *entry) {
+	for _, t := range h.v4.tables {
+		t.all(func(o *entry) {
+			if o.typ == e.typ && o.scope == e.scope && o.metric == e.metric && o.dev == e.dev && o.gw == e.gw && o.prefSrc == e.prefSrc && o.auto == e.auto {
+				o.forget()
+			}
+		})
 	}
+}
+
+// staleGen is a generation that there never is.
+const staleGen = ^uint32(0)
+
+// forget makes the routes of all the entry's destinations stale.
+func (e *entry) forget() {
+	for _, r := range []*packet.Route{e.in, e.out} {
+		if r != nil {
+			r.Gen = staleGen
+		}
+	}
+	e.in, e.out = nil, nil
 }
 
 // knownKey names a route to a neighbour.
