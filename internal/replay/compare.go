@@ -223,12 +223,16 @@ func (x *comparison) compare(want, got []captured) (all []string) {
 // fields returns what is masked in the k-th frame, from 0: what the recording says
 // and, in a GUE packet, the source port in any case. A recording leaves that out
 // where somebody else sends UDP between the same addresses. It leaves out, too,
-// what an ICMPv6 error quotes of a fragment that the director cut itself.
+// what an ICMPv6 error quotes of a fragment that the director cut itself, and an IPv4 error of the director's
+// that went into a tunnel of IPv6.
 func (x *comparison) fields(k int, frame []byte) []string {
 	fields := x.masks[k+1]
 	d := dissect(datagram(frame, x.Link))
 	if x.gue != 0 && d.kind == l4UDP && d.dport == x.gue && !slices.Contains(fields, "udp.sport") {
 		fields = append(slices.Clone(fields), "udp.sport")
+	}
+	if d.v == 6 && d.inner != nil && d.kind != l4ICMP {
+		fields = append(slices.Clone(fields), ownErrorID)
 	}
 	if d.v == 6 && d.kind == l4ICMP && d.inner != nil {
 		if in := dissect(d.inner); in.fragment && !x.ids[in.id] {

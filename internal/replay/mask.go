@@ -30,6 +30,9 @@ func (c check) octet() byte {
 // error quotes.
 const quotedFragID = "quoted frag.id"
 
+// ownErrorID is the identification of what maskOwnError looks for.
+const ownErrorID = "tunnelled ip.id"
+
 // masked returns a frame with the fields zeroed that meta.json says the kernel
 // fills unpredictably. A checksum that depends on one is replaced by whether it
 // is right.
@@ -53,6 +56,8 @@ func masked(frame []byte, link LinkType, fields []string) []byte {
 			}
 		case f == "frag.id" && d.fragment:
 			clear(b[d.fragAt+4 : d.fragAt+8])
+		case f == ownErrorID:
+			maskOwnError(&d)
 		case f == quotedFragID && d.kind == l4ICMP:
 			if in := dissect(d.inner); in.fragment {
 				clear(d.inner[in.fragAt+4 : in.fragAt+8])
