@@ -7,14 +7,17 @@ type Counters struct {
 	Conns, InPkts, OutPkts, InBytes, OutBytes uint64
 }
 
-// each calls f for each figure of c with its fellow of o.
-func (c *Counters) each(o *Counters, f func(a, b *uint64)) {
-	f(&c.Conns, &o.Conns)
-	f(&c.InPkts, &o.InPkts)
-	f(&c.OutPkts, &o.OutPkts)
-	f(&c.InBytes, &o.InBytes)
-	f(&c.OutBytes, &o.OutBytes)
+// each makes each figure of c what f makes of it and its fellow of o.
+func (c *Counters) each(o *Counters, f func(a, b uint64) uint64) {
+	c.Conns = f(c.Conns, o.Conns)
+	c.InPkts = f(c.InPkts, o.InPkts)
+	c.OutPkts = f(c.OutPkts, o.OutPkts)
+	c.InBytes = f(c.InBytes, o.InBytes)
+	c.OutBytes = f(c.OutBytes, o.OutBytes)
 }
+
+func plus(a, b uint64) uint64  { return a + b }
+func minus(a, b uint64) uint64 { return a - b }
 
 // Stats are the counters of a service, a server or all, which Ledgers count for.
 // Its methods are safe for concurrent use. What is shown is not what was counted
@@ -32,7 +35,7 @@ type Stats struct {
 // Add counts c, which Read shows after the next Estimate.
 func (s *Stats) Add(c *Counters) {
 	s.mu.Lock()
-	s.now.each(c, func(a, b *uint64) { *a += *b })
+	s.now.each(c, plus)
 	s.mu.Unlock()
 }
 
@@ -42,7 +45,7 @@ func (s *Stats) Counted() Counters {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now
-	now.each(&s.zero, func(a, b *uint64) { *a -= *b })
+	now.each(&s.zero, minus)
 	return now
 }
 
@@ -55,7 +58,7 @@ func (s *Stats) Read() (total, rate Counters) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	total, rate = s.shown, s.rate
-	total.each(&s.zero, func(a, b *uint64) { *a -= *b })
+	total.each(&s.zero, minus)
 	rate.Conns = (rate.Conns + 0x1ff) >> 10
 	rate.InPkts = (rate.InPkts + 0x1ff) >> 10
 	rate.OutPkts = (rate.OutPkts + 0x1ff) >> 10
@@ -85,7 +88,7 @@ func (s *Stats) Estimate() bool {
 	defer s.mu.Unlock()
 	shown, old := s.shown, s.rate
 	rate := s.now
-	rate.each(&s.shown, func(a, b *uint64) { *a -= *b })
+	rate.each(&s.shown, minus)
 	s.shown = s.now
 	// Scaled, and divided by the two seconds.
 	rate.Conns <<= 9
@@ -93,8 +96,8 @@ func (s *Stats) Estimate() bool {
 	rate.OutPkts <<= 9
 	rate.InBytes <<= 4
 	rate.OutBytes <<= 4
-	s.rate.each(&rate, func(avg, rate *uint64) {
-		*avg += uint64((int64(*rate) - int64(*avg)) >> 2)
+	s.rate.each(&rate, func(avg, rate uint64) uint64 {
+		return avg + uint64((int64(rate)-int64(avg))>>2)
 	})
 	return s.shown != shown || s.rate != old
 }

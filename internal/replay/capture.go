@@ -127,8 +127,8 @@ func (c *Capture) begin(b []byte) error {
 }
 
 // skip passes over n octets.
-func (c *Capture) skip(n int64) error {
-	_, err := io.CopyN(io.Discard, c.r, n)
+func (c *Capture) skip(n uint32) error {
+	_, err := c.r.Discard(int(n))
 	if err == io.EOF {
 		return ErrTruncated
 	}

@@ -37,6 +37,7 @@ const (
 type pcapng struct {
 	order binary.ByteOrder
 	ifs   []ngIf
+	buf   [20]byte // a part of a block of fixed size
 }
 
 // ngIf is an interface as its section numbers it.
@@ -50,12 +51,12 @@ type ngIf struct {
 // next reads blocks up to the next packet.
 func (f *pcapng) next(c *Capture) error {
 	for {
-		var h [8]byte
-		if err := c.begin(h[:]); err != nil {
+		h := f.buf[:8]
+		if err := c.begin(h); err != nil {
 			return err
 		}
-		if binary.BigEndian.Uint32(h[:]) == blockSection {
-			if err := f.section(c, h[4:]); err != nil {
+		if binary.BigEndian.Uint32(h) == blockSection {
+			if err := f.section(c, [4]byte(h[4:])); err != nil {
 				return err
 			}
 			continue
@@ -63,7 +64,7 @@ func (f *pcapng) next(c *Capture) error {
 		if f.order == nil {
 			return ErrDamaged
 		}
-		typ, size := f.order.Uint32(h[:]), f.order.Uint32(h[4:])
+		typ, size := f.order.Uint32(h), f.order.Uint32(h[4:])
 		if size < 12 || size%4 != 0 {
 			return fmt.Errorf("%w: a block of %d octets", ErrDamaged, size)
 		}
@@ -77,7 +78,7 @@ func (f *pcapng) next(c *Capture) error {
 		case blockSimple:
 			err = f.simple(c, body)
 		default:
-			err = c.skip(int64(body))
+			err = c.skip(body)
 		}
 		if err == nil {
 			err = f.trailer(c, size)
@@ -90,18 +91,18 @@ func (f *pcapng) next(c *Capture) error {
 
 // trailer reads the length that ends a block.
 func (f *pcapng) trailer(c *Capture, size uint32) error {
-	var t [4]byte
-	if err := c.read(t[:]); err != nil {
+	t := f.buf[:4]
+	if err := c.read(t); err != nil {
 		return err
 	}
-	if got := f.order.Uint32(t[:]); got != size {
+	if got := f.order.Uint32(t); got != size {
 		return fmt.Errorf("%w: a block of %d octets ends as one of %d", ErrDamaged, size, got)
 	}
 	return nil
 }
 
 // section starts a section: other byte order, other interfaces.
-func (f *pcapng) section(c *Capture, length []byte) error {
+func (f *pcapng) section(c *Capture, length [4]byte) error {
 	var h [16]byte
 	if err := c.read(h[:]); err != nil {
 		return err
@@ -117,12 +118,12 @@ func (f *pcapng) section(c *Capture, length []byte) error {
 	if major := f.order.Uint16(h[4:]); major != 1 {
 		return fmt.Errorf("pcapng version %d.%d", major, f.order.Uint16(h[6:]))
 	}
-	size := f.order.Uint32(length)
+	size := f.order.Uint32(length[:])
 	if size < 28 || size%4 != 0 {
 		return fmt.Errorf("%w: a section header of %d octets", ErrDamaged, size)
 	}
 	f.ifs = f.ifs[:0]
-	if err := c.skip(int64(size) - 28); err != nil {
+	if err := c.skip(size - 28); err != nil {
 		return err
 	}
 	return f.trailer(c, size)
@@ -212,16 +213,16 @@ func (i *ngIf) time(ticks uint64) (time.Duration, error) {
 // packet reads an enhanced packet block, or one of its obsolete predecessor,
 // but for the trailing length.
 func (f *pcapng) packet(c *Capture, typ, size uint32) error {
-	var h [20]byte
+	h := f.buf[:20]
 	if size < uint32(len(h)) {
 		return fmt.Errorf("%w: a packet block of %d octets", ErrDamaged, size)
 	}
-	if err := c.read(h[:]); err != nil {
+	if err := c.read(h); err != nil {
 		return err
 	}
-	n := f.order.Uint32(h[:])
+	n := f.order.Uint32(h)
 	if typ == blockPacket {
-		n = uint32(f.order.Uint16(h[:]))
+		n = uint32(f.order.Uint16(h))
 	}
 	if n >= uint32(len(f.ifs)) {
 		return fmt.Errorf("%w: interface %d is not described", ErrDamaged, n)
@@ -240,7 +241,7 @@ func (f *pcapng) packet(c *Capture, typ, size uint32) error {
 	if err := c.data(captured, f.order.Uint32(h[16:])); err != nil {
 		return err
 	}
-	return c.skip(int64(rest - captured))
+	return c.skip(rest - captured)
 }
 
 // simple reads a simple packet block, which has no time: it is taken to come
@@ -265,5 +266,5 @@ func (f *pcapng) simple(c *Capture, size uint32) error {
 	if err := c.data(n, wire); err != nil {
 		return err
 	}
-	return c.skip(int64(size - 4 - n))
+	return c.skip(size - 4 - n)
 }
