@@ -2,7 +2,6 @@ package control
 
 import (
 	"net"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -25,35 +24,15 @@ func Dial(path string) (Conn, error) {
 }
 
 type socketConn struct {
-	mu  sync.Mutex // held for a request
+	turns
 	c   *net.UnixConn
 	buf []byte
-	err error // what broke the connection
 }
 
 func (c *socketConn) Close() error { return c.c.Close() }
 
 func (c *socketConn) Request(msg []byte, answer func([]byte) error) error {
-	if err := checkRequest(msg); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		return c.err
-	}
-	var bad error
-	// What fails here leaves answers in the socket that nobody asked for; so the
-	// connection is of no use any more.
-	c.err = c.exchange(msg, func(b []byte) {
-		if bad == nil {
-			bad = answer(b)
-		}
-	})
-	if c.err != nil {
-		return c.err
-	}
-	return bad
+	return c.request(msg, answer, c.exchange)
 }
 
 // exchange sends a request and takes its answers in.

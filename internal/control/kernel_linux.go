@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -51,11 +50,10 @@ const kernelTime = 30 * time.Second
 
 // kernelConn puts the family's number in messages, which is another at each boot.
 type kernelConn struct {
-	mu     sync.Mutex // held for a request
+	turns
 	fd     int
 	family uint16
 	buf    []byte
-	err    error // what broke the connection
 }
 
 // Close implements Conn.
@@ -63,24 +61,7 @@ func (c *kernelConn) Close() error { return unix.Close(c.fd) }
 
 // Request implements Conn.
 func (c *kernelConn) Request(msg []byte, answer func([]byte) error) error {
-	if err := checkRequest(msg); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		return c.err
-	}
-	var bad error
-	c.err = c.exchange(msg, func(b []byte) {
-		if bad == nil {
-			bad = answer(b)
-		}
-	})
-	if c.err != nil {
-		return c.err
-	}
-	return bad
+	return c.request(msg, answer, c.exchange)
 }
 
 func (c *kernelConn) exchange(msg []byte, answer func([]byte)) error {

@@ -169,10 +169,13 @@ func older(b []byte) {
 	binary.BigEndian.PutUint16(b[10:], ^uint16(sum+sum>>16))
 }
 
+// said is a step's text but for whether a route was remembered: the kernel may have
+// told the daemon meanwhile that something is new about its own.
+func said(s *trace.Step) string { return strings.ReplaceAll(s.Text, ", remembered by the server", "") }
+
 // ofIPVS is the text of what IPVS itself did with a packet that came: without the
 // machine around it, which in a daemon is the kernel, and without the hooks that
-// it meets again. Whether a route was remembered isn't compared: the kernel may
-// have told the daemon meanwhile that something is new about its own.
+// it meets again.
 func ofIPVS(t *testing.T, g *trace.Passage) string {
 	t.Helper()
 	x := *g
@@ -181,7 +184,7 @@ func ofIPVS(t *testing.T, g *trace.Passage) string {
 	for i := range g.Steps {
 		s := g.Steps[i]
 		again := s.Reason == hooks.ReasonOurs || s.Kind == "hook" && i+1 < len(g.Steps) && g.Steps[i+1].Reason == hooks.ReasonOurs
-		s.Text = strings.ReplaceAll(s.Text, ", remembered by the server", "")
+		s.Text = said(&s)
 		if !s.Host && !again && s.Packet == 1 {
 			x.Steps = append(x.Steps, s)
 		}
@@ -197,8 +200,7 @@ func ofIPVS(t *testing.T, g *trace.Passage) string {
 func decided(g *trace.Passage, packet int) (all []string) {
 	for _, s := range g.Steps {
 		if !s.Host && s.Packet == packet {
-			text := strings.ReplaceAll(s.Text, ", remembered by the server", "")
-			all = append(all, strings.Join([]string{s.Point, s.Hook, s.Func, s.Verdict, string(s.Reason), text}, " | "))
+			all = append(all, strings.Join([]string{s.Point, s.Hook, s.Func, s.Verdict, string(s.Reason), said(&s)}, " | "))
 		}
 	}
 	return all
