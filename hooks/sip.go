@@ -215,4 +215,10 @@ func wordLen(b []byte) int {
 	return n
 }
 
-func isAlpha(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+// isAlpha reports whether c is a letter, of ISO 8859-1: the kernel knows no other
+// alphabet.
+//
+// Kernel: lib/ctype.c, _ctype (6.1).
+func isAlpha(c byte) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= 0xc0 && c != 0xd7 && c != 0xf7
+}

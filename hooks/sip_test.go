@@ -15,6 +15,8 @@ import (
 func TestCallID(t *testing.T) {
 	for _, c := range []struct{ name, msg, want string }{
 		{"usual", "INVITE sip:b SIP/2.0\r\nCall-ID: a84b4c76e66710@pc33.example.net\r\n\r\n", "a84b4c76e66710@pc33.example.net"},
+		{"with a letter of ISO 8859-1", "X\r\nCall-ID: a\xe7b@\xc0\r\n", "a\xe7b@\xc0"},
+		{"with a sign of ISO 8859-1", "X\r\nCall-ID: a\xd7b\r\n", ""},
 		{"without a host", "X\r\nCall-ID: abc\r\n", "abc"},
 		{"without a blank", "X\r\nCall-ID:abc\r\n", "abc"},
 		{"blanks around the colon", "X\r\nCall-ID  : \t abc\r\n", "abc"},
