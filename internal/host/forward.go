@@ -69,7 +69,6 @@ func (h *Host) forward4th(p *packet.Packet) {
 	if s := knownState(p); s != nil && s.options.len != 0 {
 		h.forwardOptions(p, &s.options)
 	}
-	p.CompleteChecksum()
 	h.output(p, true)
 }
 
@@ -111,7 +110,6 @@ func (h *Host) forward6th(p *packet.Packet) {
 	p.DecrementTTL()
 	p.OutIf = p.Route.OutIf
 	if h.hook(hooks.Forward, p) {
-		p.CompleteChecksum()
 		h.output(p, true)
 	}
 }

@@ -118,6 +118,9 @@ func (h *Host) output(p *packet.Packet, forwarded bool) {
 	}
 	d := h.ifaces[rt.OutIf]
 	p.OutIf = rt.OutIf
+	if d.kind != loopback {
+		p.CompleteChecksum()
+	}
 	if !h.trackOut(p) {
 		return
 	}
