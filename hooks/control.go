@@ -67,15 +67,17 @@ func (d *Director) DelDest(k sched.ServiceKey, dk sched.DestKey) error {
 	return d.remove(func() error { return d.table.DelDest(k, dk) })
 }
 
-// remove runs f, which deletes servers. It then has their connections ended:
+// remove runs f, which may delete servers. It then has their connections ended:
 // those of UDP at once, where an option says so, all with the next tick if
-// expire_nodest_conn wants it.
+// expire_nodest_conn wants it. With no server nothing of that happens, also to
+// connections of servers that were deleted before.
 //
 // Kernel: ip_vs_ctl.c, ip_vs_enqueue_expire_nodest_conns (6.1).
 func (d *Director) remove(f func() error) error {
 	err := d.change(func() error {
+		before := d.table.Deleted()
 		err := f()
-		if err == nil && d.set.ExpireNoDestConn {
+		if d.set.ExpireNoDestConn && d.table.Deleted() != before {
 			d.timers.flushNoDest(d.Now())
 		}
 		return err

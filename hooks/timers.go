@@ -25,7 +25,9 @@ func (t *timers) init(now time.Duration) {
 	t.estimate, t.defense, t.noDest = now+estimatePeriod, now+defensePeriod, never
 }
 
-func (t *timers) flushNoDest(now time.Duration) { t.noDest = now + conntrack.Tick }
+// flushNoDest has the connections of deleted servers end with the next tick; one
+// that is awaited already doesn't move.
+func (t *timers) flushNoDest(now time.Duration) { t.noDest = min(t.noDest, now+conntrack.Tick) }
 
 // Advance moves the director's clock to now, which is not before the last: what
 // is due by then happens, in order of time. Live, call it every few

@@ -51,6 +51,7 @@ type Table struct {
 	real     map[hostKey]*realList
 	trash    trash
 	trashDue time.Duration
+	deleted  uint64 // servers
 	timers   []schedTimer
 	ledgers  []*Ledger
 }

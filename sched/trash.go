@@ -86,8 +86,13 @@ func (t *Table) discard(d *Dest) {
 		t.trashDue = t.now + trashPeriod/2
 	}
 	t.trash.put(d)
+	t.deleted++
 	d.idle = false
 }
+
+// Deleted returns how many servers were deleted so far, those with their service
+// included.
+func (t *Table) Deleted() uint64 { return t.deleted }
 
 // recover takes a server out of the trash that belonged to a service like s,
 // nil if there is none.
