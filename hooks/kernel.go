@@ -20,8 +20,11 @@ import "fmt"
 //   - A received frame's buffer has more room behind a small one, so that more
 //     IPv4 fragments become one piece and are cut elsewhere when they leave
 //     (package host).
+//   - A rule that marks packets to a port takes no later fragment for one
+//     (package host).
 //
-// Kernel: ip_vs_conn.c, ip_vs_core.c, ip_vs_ctl.c; net/core/skbuff.c (6.1, 7.3).
+// Kernel: ip_vs_conn.c, ip_vs_core.c, ip_vs_ctl.c; net/core/skbuff.c;
+// net/netfilter/nf_tables_core.c (6.1, 7.3).
 type Kernel uint8
 
 // The versions.

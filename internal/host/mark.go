@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 
+	"goipvs/hooks"
 	"goipvs/packet"
 )
 
@@ -14,7 +15,7 @@ type MarkRule struct {
 	In       string       // the interface; "": any
 	Dst      netip.Prefix // the zero Prefix: any
 	Protocol uint8        // 0: any
-	HasDPort bool         // DPort counts: TCP, and not a later fragment
+	HasDPort bool         // DPort counts: TCP
 	DPort    uint16
 	Mark     uint32
 }
@@ -63,7 +64,7 @@ func (h *Host) mark(p *packet.Packet, d *iface) {
 					hdr.Protocol = packet.ProtoAH
 				}
 			}
-			if !ok || hdr.Protocol != r.Protocol || r.HasDPort && !hasDPort(p, &hdr, r.DPort) {
+			if !ok || hdr.Protocol != r.Protocol || r.HasDPort && !h.hasDPort(p, &hdr, r.DPort) {
 				continue
 			}
 		}
@@ -97,11 +98,22 @@ func authenticated(b []byte) bool {
 	return false
 }
 
-// hasDPort reports whether p goes to a port, which a later fragment doesn't say.
-func hasDPort(p *packet.Packet, hdr *packet.Header, port uint16) bool {
+// hasDPort reports whether what stands where a port would is it. Linux 6.1 looks
+// there in later fragments, too, which have no ports, and in IPv6 takes the
+// datagram's beginning for such a one's transport header; 7.3 takes none for theirs.
+//
+// Kernel: net/netfilter/nf_tables_core.c, nft_payload_fast_eval;
+// net/ipv6/exthdrs_core.c, ipv6_find_hdr (6.1, 7.3).
+func (h *Host) hasDPort(p *packet.Packet, hdr *packet.Header, port uint16) bool {
 	b := p.Data()
+	at := hdr.Len
 	if p.Family == packet.IPv4 && packet.Fragmentation(b, 0)&packet.FragMask != 0 || hdr.FragOff != 0 {
-		return false
+		if h.kernel == hooks.Linux7_3 {
+			return false
+		}
+		if p.Family == packet.IPv6 {
+			at = 0
+		}
 	}
-	return len(b) >= hdr.Len+4 && binary.BigEndian.Uint16(b[hdr.Len+2:]) == port
+	return len(b) >= at+4 && binary.BigEndian.Uint16(b[at+2:]) == port
 }
