@@ -78,7 +78,7 @@ Needs CAP_NET_ADMIN and CAP_NET_RAW over the network namespace.`,
 	f.StringVar(&setupFile, "setup", "", "`file` of ip, sysctl, iptables and ipvsadm lines to run first, undone at the end")
 	f.StringVar(&rulesFile, "rules", "", "`file` of ipvsadm lines, as ipvsadm-save prints them, to run next")
 	f.Uint16Var(&o.Queue, "queue", live.DefaultQueue, "`number` of the first netfilter queue; after a crash others behind it are taken")
-	f.IntVar(&o.Queues, "queues", 0, "`number` of workers, 0 for one each CPU; with --queue-io batch each takes two queues")
+	f.IntVar(&o.Queues, "queues", 0, "`number` of workers, 0 for one for two CPUs; with --queue-io batch each takes two queues")
 	f.Var((*queueIO)(&o.IO), "queue-io", "`how` packets are taken from the queues: batch, many at once; nfqueue, one by one, by go-nfqueue")
 	o.Bit = live.DefaultBit
 	f.Var((*markBit)(&o.Bit), "mark-bit", "the `bit` of packets' marks that is goipvs's own")
@@ -144,7 +144,7 @@ func processors(o *live.Options) {
 	}
 	workers := o.Queues
 	if workers == 0 {
-		workers = runtime.NumCPU()
+		workers = live.Workers()
 	}
 	runtime.GOMAXPROCS(runtime.NumCPU() + workers)
 }

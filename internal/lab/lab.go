@@ -64,13 +64,13 @@ func Start(p Plan, o Options) (l *Lab, err error) {
 	return l, nil
 }
 
-// Direct starts the daemon with the director's setup.
-func (l *Lab) Direct(ctx context.Context) error {
+// Direct starts the daemon with the director's setup, and more flags of goipvs run.
+func (l *Lab) Direct(ctx context.Context, flags ...string) error {
 	file := filepath.Join(l.Dir, "director.setup")
 	if err := os.WriteFile(file, []byte(l.Plan.Director().Setup), 0o644); err != nil {
 		return err
 	}
-	return l.StartDaemon(ctx, "--setup", file)
+	return l.StartDaemon(ctx, append(flags, "--setup", file)...)
 }
 
 // Stop ends the processes and lets go of the hosts, which vanish.

@@ -56,7 +56,7 @@ func startLab(t *testing.T, s Scenario, f packet.Family) *Lab {
 			t.Error(err)
 		}
 	})
-	check(t, l.Direct(t.Context()))
+	check(t, l.Direct(t.Context(), "--queues", "2")) // also where one would do
 	return l
 }
 

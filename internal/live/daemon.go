@@ -37,7 +37,7 @@ type Options struct {
 	Socket  string       // of control
 	State   string       // file of what is to be undone; "": Socket with .state for .sock
 	Queue   uint16       // the first queue's number; after a crash it may be one behind those used before
-	Queues  int          // workers; 0: one for each CPU. With queue.Batch each takes two queue numbers
+	Queues  int          // workers; 0: Workers(). With queue.Batch each takes two queue numbers
 	IO      queue.IO     // how packets are taken from the queues
 	Bit     uint32       // the bit of the mark that says "ours"; 0: DefaultBit
 	Inject  Inject       // how packets are sent on
@@ -97,9 +97,14 @@ func Run(ctx context.Context, o Options) error {
 	return errors.Join(err, d.close())
 }
 
+// Workers is how many workers a daemon has that isn't told: one for two CPUs. The
+// other half of the work with a packet is the kernel's, which takes it in and
+// sends it out: with a worker for each CPU they are in each other's way.
+func Workers() int { return (runtime.NumCPU() + 1) / 2 }
+
 func (d *daemon) complete() {
 	if d.Queues == 0 {
-		d.Queues = runtime.NumCPU()
+		d.Queues = Workers()
 	}
 	if d.Bit == 0 {
 		d.Bit = DefaultBit
