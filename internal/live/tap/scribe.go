@@ -91,17 +91,29 @@ func (s *Scribe) Event(p *packet.Packet, e packet.Event) {
 		s.dropped = s.dropped || own && e.Verdict == xmit.Drop
 	case handed.Sent:
 		s.over = s.over || own
-		s.rec.Output(s.hub.IfName(e.OutIf), p.Data())
+		s.rec.Output(s.hub.IfName(e.OutIf), leaving(p))
 	case handed.GoesOn:
 		s.over = s.over || own
-		out := replay.LocalName
-		if !e.Local {
-			out = s.hub.IfName(e.OutIf)
+		if e.Local {
+			s.rec.Output(replay.LocalName, p.Data())
+		} else {
+			s.rec.Output(s.hub.IfName(e.OutIf), leaving(p))
 		}
-		s.rec.Output(out, p.Data())
 	case handed.Dropped:
 		s.over = s.over || own
 	}
+}
+
+// leaving is a datagram as it leaves the host: whoever puts it on a link completes
+// its checksum.
+func leaving(p *packet.Packet) []byte {
+	if p.Partial == 0 {
+		return p.Data()
+	}
+	c := *p
+	c.Replace(bytes.Clone(p.Data()))
+	c.CompleteChecksum()
+	return c.Data()
 }
 
 // End ends the packet in hand, which is as it leaves the worker, and hands what

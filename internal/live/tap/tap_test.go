@@ -1,6 +1,7 @@
 package tap
 
 import (
+	"encoding/binary"
 	"errors"
 	"strings"
 	"sync"
@@ -227,6 +228,32 @@ func TestEnds(t *testing.T) {
 	}
 	if packets, _, ends, _ := filtered.sum(); packets != 2 || ends != 0 {
 		t.Errorf("with a filter: %d packets, %d ends", packets, ends)
+	}
+}
+
+// What left is told of with its checksum, though the packet in hand has none yet.
+func TestLeavesSummed(t *testing.T) {
+	h := newHub(t)
+	r := follow(t, h, Options{}, nil)
+	s := h.Scribe()
+	pass(h, s, request(7))
+	p := request(7)
+	udp := p.Data()[packet.SizeIPv4:]
+	binary.BigEndian.PutUint16(udp[6:], ^packet.Fold(packet.PseudoSum(packet.IPv4, packettest.Addr(client), packettest.Addr(vip), packet.ProtoUDP, len(udp))))
+	p.Partial, p.Check = packet.SizeIPv4, 6
+	pass(h, s, p)
+	h.Close()
+	if err := <-r.done; err != nil {
+		t.Error(err)
+	}
+	var left []string
+	for _, l := range r.lines {
+		if g, ok := l.(*trace.Passage); ok && len(g.Outputs) == 1 {
+			left = append(left, packettest.Text(g.Outputs[0].Frame))
+		}
+	}
+	if len(left) != 2 || left[0] != left[1] {
+		t.Errorf("with a checksum and without: %s", left)
 	}
 }
 
