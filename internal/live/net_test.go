@@ -166,7 +166,7 @@ func answer(ctx context.Context, c net.Conn, name string) {
 // dial connects from a host, from an address of it where one is given.
 func dial(t testing.TB, ns *nstest.NS, network, from, to string) (c net.Conn, err error) {
 	t.Helper()
-	d := net.Dialer{Timeout: 5 * time.Second}
+	d := net.Dialer{Timeout: time.Minute}
 	if ip := net.ParseIP(from); ip != nil {
 		d.LocalAddr = &net.TCPAddr{IP: ip}
 		if network == "udp" {
@@ -195,7 +195,7 @@ func askFrom(t testing.TB, ns *nstest.NS, network, from, to, s string) string {
 
 // say says s on a connection and returns what is answered, or the error.
 func say(c net.Conn, s string) string {
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if c.RemoteAddr().Network() == "tcp" {
 		if _, err := io.WriteString(c, s+"\n"); err != nil {
 			return err.Error()
