@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os/signal"
 	"syscall"
@@ -71,13 +70,7 @@ func (a *traceArgs) run(ctx context.Context, socket string, w io.Writer) error {
 	if a.json {
 		to = follow.NewJSON(w)
 	}
-	err = follow.Run(ctx, conn, a.TraceRequest, to)
-	if errors.Is(err, syscall.EOPNOTSUPP) {
-		err = errors.New("the daemon is too old to be traced")
-	} else if errors.Is(err, syscall.EBUSY) {
-		err = errors.New("the daemon is being traced by as many as it lets")
-	}
-	if err != nil {
+	if err := follow.Run(ctx, conn, a.TraceRequest, to); err != nil {
 		return answerNo(err)
 	}
 	return nil

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"goipvs/hooks"
 	"goipvs/internal/control"
 	"goipvs/internal/host"
@@ -124,11 +126,12 @@ func TestViewLive(t *testing.T) {
 	}
 	var kinds []string
 	for l := range strings.Lines(get("lines")) {
-		kinds = append(kinds, l[:min(len(l), 24)])
+		kinds = append(kinds, l[:min(len(l), 25)])
 	}
 	// The daemon here ends after its one line.
-	if want := []string{`{"type":"start","schema":`, `{"type":"packet","n":1,"`, `{"type":"end","time":0.2`, `{"type":"end","time":0,"`}; len(kinds) != len(want) || kinds[1] != want[1] || kinds[2] != want[2] || kinds[3] != want[3] {
-		t.Errorf("lines %q", kinds)
+	want := []string{`{"type":"start","schema":`, `{"type":"packet","n":1,"t`, `{"type":"end","time":0.25`}
+	if d := cmp.Diff(want, kinds); d != "" {
+		t.Errorf("lines (-want +got):\n%s", d)
 	}
 	if err := server.Close(); err != nil {
 		t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"goipvs/internal/control"
 	"goipvs/internal/explain"
@@ -19,9 +20,16 @@ type Sink interface {
 	Services(*trace.Services) error
 }
 
-// ErrEnded is that the daemon ended, or the connection to it broke, before all was
-// told that was asked for.
-var ErrEnded = errors.New("the daemon has ended")
+// Why no more is told, or nothing.
+var (
+	// ErrEnded is that the daemon ended, or the connection to it broke, before all
+	// was told that was asked for.
+	ErrEnded = errors.New("the daemon has ended")
+	// ErrBusy is that it tells as many as it can already.
+	ErrBusy = errors.New("the daemon is being traced by as many as it lets")
+	// ErrOld is that it can't tell.
+	ErrOld = errors.New("the daemon is too old to be traced")
+)
 
 // Run has the daemon at the other end of conn tell, until it was told of so many
 // packets, ctx is done, or the daemon ends, which is ErrEnded. Then conn is closed.
@@ -40,6 +48,10 @@ func Run(ctx context.Context, conn control.Conn, o control.TraceRequest, to Sink
 		err = ErrEnded
 	case err != nil && r.started:
 		err = fmt.Errorf("%w: %w", ErrEnded, err)
+	case errors.Is(err, syscall.EBUSY):
+		err = ErrBusy
+	case errors.Is(err, syscall.EOPNOTSUPP):
+		err = ErrOld
 	}
 	if r.started {
 		return errors.Join(to.End(&trace.End{Type: "end", Time: r.last, Packets: r.packets, Outputs: r.outputs}), err)
