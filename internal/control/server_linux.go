@@ -20,6 +20,9 @@ const (
 	// answerTime is how long a client may take to read an answer. One that takes
 	// longer is disconnected.
 	answerTime = 2 * time.Minute
+	// closeTime is how long clients may take, when the server closes, to read what
+	// they are being answered. Those that take longer are disconnected.
+	closeTime = time.Second
 	// acceptPause is waited after an accept that failed, for want of descriptors
 	// say.
 	acceptPause = 100 * time.Millisecond
@@ -31,6 +34,8 @@ type Server struct {
 	path string
 	file os.FileInfo // of the socket, to remove no other
 	l    *net.UnixListener
+
+	closeTime time.Duration
 
 	done  chan struct{} // closed by Close
 	slots chan struct{}
@@ -59,7 +64,7 @@ func Listen(path string, e *Engine) (*Server, error) {
 	}
 	l.SetUnlinkOnClose(false)
 	s := &Server{
-		e: e, path: path, l: l,
+		e: e, path: path, l: l, closeTime: closeTime,
 		done:  make(chan struct{}),
 		slots: make(chan struct{}, maxClients),
 		conns: map[*net.UnixConn]struct{}{},
@@ -162,7 +167,8 @@ func (s *Server) remove(c *net.UnixConn) {
 }
 
 // Close removes the socket, ends all connections and waits for their
-// goroutines. A second Close does nothing.
+// goroutines. What is being answered is answered to its end, if its client reads;
+// what has none must be ended before. A second Close does nothing.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	conns := s.conns
@@ -177,8 +183,14 @@ func (s *Server) Close() error {
 		err = errors.Join(err, os.Remove(s.path))
 	}
 	for c := range conns {
-		_ = c.Close() // its goroutine may have been first
+		_ = c.CloseRead() // its goroutine may have been first
 	}
+	cut := time.AfterFunc(s.closeTime, func() {
+		for c := range conns {
+			_ = c.Close()
+		}
+	})
+	defer cut.Stop()
 	s.wg.Wait()
 	return err
 }

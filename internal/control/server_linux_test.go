@@ -203,6 +203,55 @@ func TestSlowClient(t *testing.T) {
 	}
 }
 
+// telling is a backend that tells so many lines when it is to end.
+type telling struct {
+	*hooks.Director
+	lines int
+	end   chan struct{}
+}
+
+func (b telling) Trace(_ TraceRequest, send func([]byte) error) error {
+	if err := send([]byte("begun\n")); err != nil {
+		return err
+	}
+	<-b.end
+	for i := range b.lines {
+		if err := send(fmt.Appendln(nil, "line", i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Who is being answered when the server closes gets that to its end.
+func TestCloseAnswers(t *testing.T) {
+	b := telling{director(), 10000, make(chan struct{})}
+	path, s := serve(t, b)
+	s.closeTime = time.Minute
+	begun, done := make(chan struct{}), make(chan error, 1)
+	var got []string
+	c := dial(t, path)
+	go func() {
+		done <- c.Trace(TraceRequest{}, func(line []byte) error {
+			if got = append(got, string(line)); len(got) == 1 {
+				close(begun)
+			}
+			return nil
+		})
+	}()
+	<-begun
+	if _, _, err := dial(t, path).Info(); err != nil { // and then it asks no more
+		t.Error(err)
+	}
+	close(b.end)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err != nil || len(got) != 1+b.lines {
+		t.Errorf("%v, %d lines", err, len(got))
+	}
+}
+
 func rawDial(t *testing.T, path string) *net.UnixConn {
 	t.Helper()
 	c, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: path, Net: "unixpacket"})
