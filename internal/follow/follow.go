@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"syscall"
 
 	"goipvs/internal/control"
@@ -44,7 +45,7 @@ func Run(ctx context.Context, conn control.Conn, o control.TraceRequest, to Sink
 		return r.err
 	case ctx.Err() != nil:
 		err = nil
-	case err == nil && (o.Packets == 0 || r.packets < int(o.Packets)):
+	case err == nil && (o.Packets == 0 || r.packets < int(o.Packets)), errors.Is(err, io.EOF): // killed
 		err = ErrEnded
 	case err != nil && r.started:
 		err = fmt.Errorf("%w: %w", ErrEnded, err)
