@@ -2,12 +2,13 @@ package bench
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"goipvs/internal/buildtest"
 )
 
 // A short run of what needs no other program: it works, and all that arrives is
@@ -16,14 +17,18 @@ func TestRun(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root for network namespaces")
 	}
-	dir := t.TempDir()
+	dir, remove, err := buildtest.Dir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer remove()
 	o := Options{
 		GoIPVS: filepath.Join(dir, "goipvs"), Self: filepath.Join(dir, "benchlive"),
 		Rounds: 1, For: 100 * time.Millisecond, Log: func(s string) { t.Log(s) },
 	}
 	for file, pkg := range map[string]string{o.GoIPVS: "goipvs/cmd/goipvs", o.Self: "goipvs/internal/bench/cmd/benchlive"} {
-		if out, err := exec.Command("go", "build", "-o", file, pkg).CombinedOutput(); err != nil {
-			t.Fatalf("go build: %v\n%s", err, out)
+		if err := buildtest.Go(file, ".", "build", pkg); err != nil {
+			t.Fatal(err)
 		}
 	}
 	o.Peers = slices.DeleteFunc(slices.Clone(Peers), func(p Peer) bool { return p.Name != routing && p.Name != "goipvs" && p.Name != "goipvs-dr" })

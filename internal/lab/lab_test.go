@@ -5,11 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	"goipvs/internal/buildtest"
 	"goipvs/packet"
 )
 
@@ -21,27 +21,22 @@ var buildFlags []string
 var self string
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", "8"); err != nil { // they wait more than they work
+	if err := flag.Set("test.parallel", "8"); err != nil { // a default: they wait more than they work
 		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(testMain(m))
 }
 
 func testMain(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "goipvs-lab-test-")
+	dir, remove, err := buildtest.Dir()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil { // ordinary users run it, too
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
+	defer remove()
 	self = filepath.Join(dir, "goipvs")
-	if out, err := exec.Command("go", slices.Concat([]string{"build", "-o", self}, buildFlags, []string{"goipvs/cmd/goipvs"})...).CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+	if err := buildtest.Go(self, ".", slices.Concat([]string{"build"}, buildFlags, []string{"goipvs/cmd/goipvs"})...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"goipvs/internal/buildtest"
 	"goipvs/internal/live/nstest"
 )
 
@@ -27,8 +28,11 @@ const (
 	envExec = "GOIPVS_TEST_EXEC" // a socket to run goipvs wrap with, under a filter that has a listener
 )
 
-// self is goipvs, and dir is where programs are built.
-var self, dir string
+// self is goipvs, and dir is where programs are built, until remove removes it.
+var (
+	self, dir string
+	remove    func() error
+)
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(envCase); name != "" {
@@ -38,8 +42,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, underListener(socket))
 		os.Exit(1)
 	}
-	flag.Parse()
-	if err := flag.Set("test.parallel", "8"); err != nil { // they wait more than they work
+	if err := flag.Set("test.parallel", "8"); err != nil { // a default: they wait more than they work
 		fmt.Fprintln(os.Stderr, err)
 	}
 	os.Exit(testMain(m))
@@ -60,8 +63,8 @@ func testMain(m *testing.M) int {
 		return m.Run()
 	}
 	code := m.Run()
-	if dir != "" {
-		if err := os.RemoveAll(dir); err != nil {
+	if remove != nil {
+		if err := remove(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -75,27 +78,25 @@ var programs = sync.OnceValue(func() error {
 		return nil
 	}
 	var err error
-	if dir, err = os.MkdirTemp("", "goipvs-wrap-test-"); err != nil {
-		return err
-	}
-	if err := os.Chmod(dir, 0o755); err != nil { // ordinary users run them, too
+	if dir, remove, err = buildtest.Dir(); err != nil {
 		return err
 	}
 	self = filepath.Join(dir, "goipvs")
 	return errors.Join(
-		build(".", "build", "-o", self, "goipvs/cmd/goipvs"),
-		build(".", "build", "-o", filepath.Join(dir, "probe"), "./testdata/probe"))
+		buildtest.Go(self, ".", "build", "goipvs/cmd/goipvs"),
+		buildtest.Go(filepath.Join(dir, "probe"), ".", "build", "./testdata/probe"))
 })
 
-// build runs the go command for a static program.
-func build(in string, args ...string) error {
-	cmd := exec.Command("go", args...)
-	cmd.Dir = in
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+// All programs that are run here can be built, also for another machine. It is
+// no parallel test: the others come after it and find them.
+func TestPrograms(t *testing.T) {
+	if err := programs(); err != nil {
+		t.Fatal(err)
 	}
-	return nil
+	peers(t)
+	replaced(t)
+	mobySuite(t)
+	replacedSuite(t)
 }
 
 // need fails a test where a program is missing.
@@ -190,7 +191,7 @@ func (s *site) run(cmd *exec.Cmd) result {
 
 func ended(t *testing.T, cmd *exec.Cmd, out *bytes.Buffer) result {
 	t.Helper()
-	timeout := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Kill() })
+	timeout := time.AfterFunc(5*time.Minute, func() { _ = cmd.Process.Kill() })
 	err := cmd.Wait()
 	if !timeout.Stop() {
 		t.Fatalf("%v hangs after\n%s", cmd.Args, out)
@@ -224,9 +225,9 @@ func (s *site) sh(script string) string {
 // wait waits for a condition.
 func wait(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%s: not in half a minute", what)
+			t.Fatalf("%s: not in two minutes", what)
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"goipvs/internal/buildtest"
 )
 
 // The probe sees what it sees of the kernel. The number that dup3 is given is
@@ -57,11 +59,7 @@ func peers(t *testing.T) string {
 }
 
 var buildPeers = sync.OnceValue(func() error {
-	out := filepath.Join(dir, "peers")
-	if _, err := os.Stat(out); err == nil { // by who runs us
-		return nil
-	}
-	return build("testdata/peers", "build", "-o", out, ".")
+	return buildtest.Go(filepath.Join(dir, "peers"), "testdata/peers", "build", ".")
 })
 
 // Libraries see no difference, static Go programs though they are, nor do
@@ -84,11 +82,26 @@ func TestPeers(t *testing.T) {
 func TestMobySuite(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	out := filepath.Join(dir, "moby.test")
-	if err := build("testdata/peers", "test", "-c", "-o", out, "-modfile", bridged(t, nil, nil), "github.com/moby/ipvs"); err != nil {
+	suitePassed(t, s.run(s.command("--daemon", "--", mobySuite(t), "-test.v")))
+}
+
+func mobySuite(t *testing.T) string {
+	t.Helper()
+	return suite(t, "moby.test", nil, nil)
+}
+
+// suite builds moby/ipvs's tests, changed as bridged says.
+func suite(t *testing.T, name string, change func(dir string) error, edit func([]byte) []byte) string {
+	t.Helper()
+	out := filepath.Join(dir, name)
+	if _, err := os.Stat(out); err == nil {
+		return out
+	}
+	mod := bridged(t, change, edit)
+	if err := buildtest.Go(out, "testdata/peers", "test", "-c", "-modfile", mod, "github.com/moby/ipvs"); err != nil {
 		t.Fatal(err)
 	}
-	suitePassed(t, s.run(s.command("--daemon", "--", out, "-test.v")))
+	return out
 }
 
 func suitePassed(t *testing.T, got result) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"goipvs/internal/buildtest"
 	"goipvs/internal/live/nstest"
 )
 
@@ -44,7 +45,7 @@ func replaced(t *testing.T) string {
 
 var buildReplaced = sync.OnceValue(func() error {
 	to := filepath.Join(dir, "replaced")
-	if _, err := os.Stat(filepath.Join(to, "peers")); err == nil { // by who runs us
+	if _, err := os.Stat(filepath.Join(to, "peers")); err == nil {
 		return nil
 	}
 	if err := os.CopyFS(to, os.DirFS("testdata/peers")); err != nil {
@@ -61,7 +62,7 @@ var buildReplaced = sync.OnceValue(func() error {
 	if err := os.WriteFile(mod, append(b, "\nreplace github.com/moby/ipvs => ./goipvs/ipvs\n"...), 0o644); err != nil {
 		return err
 	}
-	return build(to, "build", "-o", "peers", ".")
+	return buildtest.Go(filepath.Join(to, "peers"), to, "build", ".")
 })
 
 // bare is a program that reaches the daemon by the control socket, unwrapped.
@@ -244,8 +245,14 @@ func TestReplacedNamespaces(t *testing.T) {
 func TestReplacedSuite(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	out := filepath.Join(s.dir, "replaced.test")
-	mod := bridged(t, func(dir string) error {
+	cmd := s.bare(replacedSuite(t), "-test.v", "-test.run", "^Test(GetFamily|Service|Destination|Timeouts)$")
+	cmd.Env = append(cmd.Env, envSelf+"="+self)
+	suitePassed(t, s.run(cmd))
+}
+
+func replacedSuite(t *testing.T) string {
+	t.Helper()
+	return suite(t, "replaced.test", func(dir string) error {
 		all, err := filepath.Glob(filepath.Join(dir, "*.*"))
 		if err != nil {
 			return err
@@ -265,12 +272,6 @@ func TestReplacedSuite(t *testing.T) {
 	}, func(b []byte) []byte {
 		return bytes.Replace(b, []byte("\nfunc setupTestOSContext("), []byte("\nfunc joinNewNamespace("), 1)
 	})
-	if err := build("testdata/peers", "test", "-c", "-o", out, "-modfile", mod, "github.com/moby/ipvs"); err != nil {
-		t.Fatal(err)
-	}
-	cmd := s.bare(out, "-test.v", "-test.run", "^Test(GetFamily|Service|Destination|Timeouts)$")
-	cmd.Env = append(cmd.Env, envSelf+"="+self)
-	suitePassed(t, s.run(cmd))
 }
 
 // The package's names, types and constants are moby/ipvs's, no more and no less.
