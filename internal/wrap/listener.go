@@ -99,8 +99,12 @@ func (l listener) respond(r response) error {
 // valid reports whether a call still waits. While it does, its thread's id is
 // nobody else's.
 func (l listener) valid(id uint64) bool {
-	_, e := l.ioctl(unix.SECCOMP_IOCTL_NOTIF_ID_VALID, unsafe.Pointer(&id))
-	return e == 0
+	for {
+		_, e := l.ioctl(unix.SECCOMP_IOCTL_NOTIF_ID_VALID, unsafe.Pointer(&id))
+		if e != unix.EINTR { // of a signal while it waits for the filter's lock
+			return e == 0
+		}
+	}
 }
 
 // anyNumber has the kernel choose the lowest free descriptor.
