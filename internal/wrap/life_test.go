@@ -452,17 +452,19 @@ func TestSupervisorUnderSignals(t *testing.T) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		for {
+		for pause := 100 * time.Microsecond; ; {
 			select {
 			case <-stop:
 				return
-			case <-time.After(100 * time.Microsecond):
+			case <-time.After(pause):
 			}
+			begin := time.Now()
 			tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid)) // gone: the end
 			for _, k := range tasks {
 				tid, _ := strconv.Atoi(k.Name())
 				_ = unix.Tgkill(pid, tid, unix.SIGURG)
 			}
+			pause = max(pause, time.Since(begin)) // on a slow machine they would leave no time for more than them
 		}
 	}()
 	r := ended(t, cmd, &out)

@@ -191,7 +191,7 @@ func (s *site) run(cmd *exec.Cmd) result {
 
 func ended(t *testing.T, cmd *exec.Cmd, out *bytes.Buffer) result {
 	t.Helper()
-	timeout := time.AfterFunc(5*time.Minute, func() { _ = cmd.Process.Kill() })
+	timeout := time.AfterFunc(patience(t), func() { _ = cmd.Process.Kill() })
 	err := cmd.Wait()
 	if !timeout.Stop() {
 		t.Fatalf("%v hangs after\n%s", cmd.Args, out)
@@ -222,12 +222,22 @@ func (s *site) sh(script string) string {
 	return r.Out
 }
 
+// patience is how long to wait for what must happen: a third of the time that
+// the tests have left. An emulated machine is slow, and gets more of it.
+func patience(t *testing.T) time.Duration {
+	if end, ok := t.Deadline(); ok {
+		return time.Until(end) / 3
+	}
+	return 2 * time.Minute
+}
+
 // wait waits for a condition.
-func wait(t testing.TB, what string, is func() bool) {
+func wait(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%s: not in two minutes", what)
+	begin, limit := time.Now(), patience(t)
+	for ; !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(begin) > limit {
+			t.Fatalf("%s: not in %v", what, limit)
 		}
 	}
 }

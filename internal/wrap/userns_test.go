@@ -51,7 +51,7 @@ func TestUnprivileged(t *testing.T) {
 	if err := os.WriteFile(copied, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(copied, "-test.parallel", flag.Lookup("test.parallel").Value.String(), "-test.run", "^Test(Probe|Peers|Replaced$|Keepalived|Trace|Ipvsadm/^services$|Exit|Nested|NetworkNamespaces|DaemonRestarts|SupervisorUnderSignals|FilesNeedFuse|Selftest)", "-test.v")
+	cmd := exec.Command(copied, "-test.parallel", flag.Lookup("test.parallel").Value.String(), "-test.timeout", patience(t).String(), "-test.run", "^Test(Probe|Peers|Replaced$|Keepalived|Trace|Ipvsadm/^services$|Exit|Nested|NetworkNamespaces|DaemonRestarts|SupervisorUnderSignals|FilesNeedFuse|Selftest)", "-test.v")
 	cmd.Env = append(os.Environ(), envSelf+"="+self, "TMPDIR="+tmp, "HOME="+tmp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,

@@ -39,11 +39,11 @@ done
 for i in 101 102 103 104 105 106 107 108 109; do ip -n client addr add 192.0.2.$i/24 dev eth0; done
 ip -n client link set eth0 up
 
-# until NAME CONDITION... waits for a condition, at most a minute.
+# until NAME CONDITION... waits for a condition, at most three minutes.
 until_() {
 	name=$1
 	shift
-	for _ in $(seq 600); do
+	for _ in $(seq 1800); do
 		"$@" >/dev/null 2>&1 && return
 		sleep 0.1
 	done
