@@ -16,7 +16,7 @@ MISSPELL    = github.com/golangci/misspell/cmd/misspell@v0.8.0
 PROFILE = cmd/goipvs/default.pgo
 test lint race fuzz: export GOFLAGS += -pgo=off
 
-.PHONY: build run test tools lint install race bench bench-go bench-live pgo fuzz oracle oracle-wrap record-snapshot selftest-vm oracle-fuzz clean
+.PHONY: build run test tools lint install race bench bench-go bench-live pgo fuzz oracle oracle-wrap record-snapshot selftest-vm test-arm64 oracle-fuzz clean
 
 build: ## the binary, static, with the engine for the page's playground in it
 	@$(GO) run ./internal/page/pack internal/page/assets
@@ -98,6 +98,9 @@ record-snapshot: build ## testdata/snapshot anew, as root where the kernel has i
 selftest-vm: ## the kernel's selftest of IPVS with goipvs as the director on Debian's kernel, which has tunnels of its own: make selftest-vm ORACLE=dir
 	@./.ci/selftest
 	@GO="$(GO)" ORACLE="$(ORACLE)" ./.ci/selftest-vm
+
+test-arm64: ## the tests on an emulated arm64 machine with Debian's kernel, as root: [PKG=./internal/wrap] [RUN=regexp] [CPU=cortex-a72]
+	@GO="$(GO)" PKG="$(PKG)" RUN="$(RUN)" CPU="$(CPU)" ./.ci/test-arm64
 
 oracle-fuzz: ## random directors and traffic, engine against real kernel: [SEED=1] [SEEDS=n] [TIME=10m] [ORACLE=dir] [FEATURES=v4,nat,...]
 	@./.ci/tools python3 qemu-system-x86_64:qemu-system-x86 cpio depmod:kmod ipvsadm ip:iproute2 nft:nftables iptables
