@@ -41,8 +41,7 @@ type Config struct {
 	Newer bool
 
 	// Yield, if not nil, is called with nothing locked between the parts of what
-	// takes long, so that a packet that waits for the lock gets it: as
-	// runtime.Gosched does it.
+	// takes long, so that a packet that waits for the lock gets it.
 	Yield func()
 }
 

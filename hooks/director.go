@@ -19,7 +19,7 @@ type Config struct {
 	Now    time.Duration // the clock's reading at the start; its zero is the caller's choice
 	Random func() uint32 // safe for concurrent use; nil: a fixed sequence
 	Kernel Kernel        // whose rules hold where versions differ
-	Yield  func()        // called between the parts of what takes long, as runtime.Gosched; nil: not
+	Yield  func()        // called with no lock held, between the parts of what takes long; nil: not
 
 	// Listener, if not nil, gets the events that belong to no packet; see Listen.
 	Listener packet.Listener

@@ -24,6 +24,7 @@ import (
 	"goipvs/internal/live/route"
 	"goipvs/internal/live/rules"
 	"goipvs/internal/live/tap"
+	"goipvs/internal/live/yield"
 	"goipvs/internal/setup"
 )
 
@@ -172,7 +173,7 @@ func (d *daemon) open() error {
 	}
 	d.director = hooks.New(hooks.Config{
 		Stack: d.stack, Kernel: d.Kernel, Shards: 8 * d.Queues, Seed: rand.Uint64(), Random: rand.Uint32,
-		Yield: runtime.Gosched,
+		Yield: yield.Processor,
 	})
 	d.clock = newClock(d.director)
 	d.tap = tap.NewHub(tap.Config{Director: d.director, Clock: d.clock.start, IfName: d.routes.Name, Services: d.services, Start: d.describe})

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 
 	"goipvs/hooks"
+	"goipvs/internal/live/yield"
 	"goipvs/packet"
 	"goipvs/sched"
 	"goipvs/xmit"
@@ -83,7 +83,7 @@ func newWorld(f packet.Family, shards int) (*world, error) {
 	c := hooks.Config{Stack: newStack(), Shards: shards, Seed: rand.Uint64(), Random: rand.Uint32}
 	// Older engines don't have it.
 	if y := reflect.ValueOf(&c).Elem().FieldByName("Yield"); y.IsValid() {
-		y.Set(reflect.ValueOf(runtime.Gosched))
+		y.Set(reflect.ValueOf(yield.Processor))
 	}
 	w := &world{
 		Director: hooks.New(c),
