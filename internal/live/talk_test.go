@@ -30,7 +30,8 @@ func (n *network) wrap(t *testing.T, vip string) {
 	to, sizes, header := hostPort(vip, "80"), []int{1490}, packet.SizeIPv4
 	if vip == vip4 {
 		for _, network := range []string{"tcp", "udp"} {
-			if got := ask(t, n.client, network, to, "hello"); !strings.HasSuffix(got, "protocol not available") {
+			// A server whose kernel has IPIP, but no such tunnel, says port unreachable.
+			if got := ask(t, n.client, network, to, "hello"); !strings.HasSuffix(got, "protocol not available") && !strings.HasSuffix(got, "connection refused") {
 				t.Error(got)
 			}
 		}
