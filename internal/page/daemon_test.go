@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"goipvs/internal/buildtest"
 	"goipvs/internal/lab"
 	"goipvs/packet"
 )
@@ -21,9 +22,14 @@ func TestLiveDaemon(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, for network namespaces")
 	}
-	self := filepath.Join(t.TempDir(), "goipvs")
-	if out, err := exec.Command("go", "build", "-o", self, "goipvs/cmd/goipvs").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	dir, remove, err := buildtest.Dir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer remove()
+	self := filepath.Join(dir, "goipvs")
+	if err := buildtest.Go(self, ".", "build", "goipvs/cmd/goipvs"); err != nil {
+		t.Fatal(err)
 	}
 	l, err := lab.Start(lab.NewPlan(lab.NAT, packet.IPv4), lab.Options{Self: self})
 	if err != nil {
