@@ -33,6 +33,9 @@ func adminMain() int {
 	})
 }
 
+// lostAfter is when an answer is taken for lost.
+const lostAfter = 5 * time.Second
+
 // probe asks by UDP again and again until stop is set, and returns the longest
 // time an answer took. It has a thread of its own: this process's other work
 // must not be what keeps it waiting.
@@ -48,8 +51,10 @@ func probe(c *net.UDPConn, stop *atomic.Bool) (longest time.Duration, err error)
 		if _, err := syscall.Write(fd, []byte("probe")); err != nil {
 			return err
 		}
+		start := time.Now()
 		n, err := syscall.Read(fd, answer)
-		for err == syscall.EINTR { // of a signal that Go's scheduler sends
+		// EINTR: of a signal that Go's scheduler sends.
+		for err == syscall.EINTR || err == syscall.EAGAIN && time.Since(start) < lostAfter {
 			n, err = syscall.Read(fd, answer)
 		}
 		if err == nil && string(answer[:n]) != "s1 probe" {
@@ -58,10 +63,11 @@ func probe(c *net.UDPConn, stop *atomic.Bool) (longest time.Duration, err error)
 		return err
 	}
 	controlled := raw.Control(func(fd uintptr) {
-		// Reads wait in the kernel, but not for ever.
+		// Reads wait in the kernel, but not for long: now and then it doesn't wake
+		// who reads when the answer comes (Linux 6.18).
 		err = syscall.SetNonblock(int(fd), false)
 		if err == nil {
-			err = syscall.SetsockoptTimeval(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &syscall.Timeval{Sec: 5})
+			err = syscall.SetsockoptTimeval(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &syscall.Timeval{Usec: 10_000})
 		}
 		for err == nil && !stop.Load() {
 			start := time.Now()
