@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/mdlayher/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
@@ -92,13 +93,13 @@ func parse(b []byte) (answer, error) {
 		return answer{}, unix.EPROTO
 	}
 	r := answer{typ: b[7]}
-	attrs, err := nl.ParseRouteAttr(b[unix.SizeofRtMsg:])
+	attrs, err := netlink.UnmarshalAttributes(b[unix.SizeofRtMsg:])
 	if err != nil {
 		return answer{}, err
 	}
 	for _, at := range attrs {
-		v := at.Value
-		switch at.Attr.Type {
+		v := at.Data
+		switch at.Type {
 		case unix.RTA_OIF:
 			r.outIf = int(word(v))
 		case unix.RTA_GATEWAY:
@@ -106,13 +107,13 @@ func parse(b []byte) (answer, error) {
 		case unix.RTA_PREFSRC:
 			copy(r.src[:], v)
 		case unix.RTA_METRICS:
-			metrics, err := nl.ParseRouteAttr(v)
+			metrics, err := netlink.UnmarshalAttributes(v)
 			if err != nil {
 				return answer{}, err
 			}
 			for _, m := range metrics {
-				if m.Attr.Type == unix.RTAX_MTU {
-					r.mtu = int(word(m.Value))
+				if m.Type == unix.RTAX_MTU {
+					r.mtu = int(word(m.Data))
 				}
 			}
 		}
