@@ -144,7 +144,7 @@ func TestLocalClientMark(t *testing.T) {
 	n.behind(t)
 	n.director.Route(t, "192.0.2.0/24", "10.1.0.254")
 	run(t, n.director, "ipvsadm -A -f 7 -s rr\nipvsadm -a -f 7 -r 10.1.0.11 -m\nipvsadm -a -f 7 -r 10.1.0.12 -m\n")
-	d := net.Dialer{Timeout: 5 * time.Second, Control: func(_, _ string, c syscall.RawConn) (err error) {
+	d := net.Dialer{Timeout: time.Minute, Control: func(_, _ string, c syscall.RawConn) (err error) {
 		cerr := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, 7) })
 		if cerr != nil {
 			return cerr

@@ -18,7 +18,7 @@ import (
 // scrape returns the metrics that a daemon shows on a host.
 func scrape(t *testing.T, ns *nstest.NS, addr string) string {
 	t.Helper()
-	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(_ context.Context, network, to string) (net.Conn, error) {
 			return dial(t, ns, network, "", to)

@@ -133,7 +133,7 @@ func TestServer(t *testing.T) {
 	}
 	done := make(chan error)
 	go func() { done <- s.Serve() }()
-	c := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 	for path, want := range map[string]struct {
 		code int
 		text string

@@ -61,10 +61,10 @@ func (c *Capture) TryPacket(t testing.TB) []byte {
 }
 
 // Packet waits for the next frame whose IP datagram matches and returns that,
-// or nil where none comes within five seconds.
+// or nil where none comes within a minute.
 func (c *Capture) Packet(t testing.TB, match func(datagram []byte) bool) []byte {
 	t.Helper()
-	if err := c.f.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if err := c.f.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	b := make([]byte, 1<<16)

@@ -162,9 +162,9 @@ func (ns *NS) Addr(t testing.TB, name, addr string) {
 			return
 		}
 		// The kernel makes an IPv6 address its own a little later.
-		for end := time.Now().Add(5 * time.Second); !own(a.IP); time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(time.Minute); !own(a.IP); time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
-				t.Errorf("%s on %s: not there within 5 s", addr, name)
+				t.Errorf("%s on %s: not there within a minute", addr, name)
 				return
 			}
 		}

@@ -143,12 +143,12 @@ func testVerdicts(t *testing.T, io queue.IO) {
 		}
 	})
 	e.send(t, "accepted")
-	got := []string{e.receive(t, 5*time.Second)}
+	got := []string{e.receive(t, time.Minute)}
 	e.send(t, "dropped")
 	e.send(t, "changed, too")
-	got = append(got, e.receive(t, 5*time.Second))
+	got = append(got, e.receive(t, time.Minute))
 	e.send(t, "marked")
-	got = append(got, e.receive(t, 5*time.Second))
+	got = append(got, e.receive(t, time.Minute))
 	stop()
 	if d := cmp.Diff([]string{"accepted", "Changed, and!!", "marked"}, got); d != "" {
 		t.Errorf("received (-want +got):\n%s", d)
@@ -186,7 +186,7 @@ func testWaits(t *testing.T, io queue.IO) {
 		}
 	})
 	defer stop()
-	if got := e.receive(t, 5*time.Second); got != "early" {
+	if got := e.receive(t, time.Minute); got != "early" {
 		t.Errorf("received %q", got)
 	}
 }

@@ -210,8 +210,8 @@ func TestForeign(t *testing.T) {
 		}
 		select {
 		case <-lost:
-		case <-time.After(5 * time.Second):
-			t.Error("not noticed within 5 s")
+		case <-time.After(time.Minute):
+			t.Error("not noticed within a minute")
 		}
 		if err := tables.Apply(want, map[packet.Family]rules.Delta{}); err != nil {
 			t.Error(err)
