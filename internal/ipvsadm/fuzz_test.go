@@ -43,7 +43,7 @@ func FuzzRestore(f *testing.F) {
 		runIn(t, conn, in, "-R")
 		saved := runIn(t, conn, "", "-Sn")
 		if strings.Contains(saved, "-f -") || strings.Contains(saved, "-b \n") {
-			t.Skip("marks above 2^31, and flags that a scheduler has no name for, are saved as what can't be restored")
+			return // marks above 2^31, and flags that a scheduler has no name for, are saved as what can't be restored
 		}
 		runIn(t, conn, "", "-C")
 		if out := runIn(t, conn, saved, "-R"); out != "" {
